@@ -316,8 +316,8 @@ func topIndex(desc v1.Descriptor) []byte {
 func describe(desc v1.Descriptor) *ojson.Object {
 	return ojson.NewObject(
 		ojson.Member{Name: "mediaType", Value: desc.MediaType},
-		ojson.Member{Name: "size", Value: ojson.Int(desc.Size)},
 		ojson.Member{Name: "digest", Value: desc.Digest.String()},
+		ojson.Member{Name: "size", Value: ojson.Int(desc.Size)},
 	)
 }
 

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/opencontainers/go-digest"
@@ -104,6 +105,10 @@ func open(dir string) (*Layout, error) {
 	}
 	l := &Layout{dir: dir, loaded: map[digest.Digest]*Manifest{}, blobs: map[digest.Digest]int64{}}
 	if l.Doc, err = ojson.ParseObject(raw); err == nil {
+		// rules_oci 2.3 leaves the version out of the index.json of an oci_image_index.
+		if _, ok := l.Doc.Get("schemaVersion"); !ok {
+			l.Doc.Members = slices.Insert(l.Doc.Members, 0, ojson.Member{Name: "schemaVersion", Value: ojson.Number("2")})
+		}
 		err = l.index(l.Doc, v1.MediaTypeImageIndex, &l.Manifests, &l.Entries, 0)
 	}
 	if err != nil {
