@@ -15,16 +15,19 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/opencontainers/go-digest"
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"example.com/pause/tools/oci"
+	"example.com/pause/tools/oci/stage"
 )
 
 // Record is an image or an image index as it was accepted, or as it is now.
 type Record struct {
 	// Digest is that of the image manifest or of the image index.
-	Digest v1.Hash
+	Digest digest.Digest
 	// Index is the image index, byte for byte; nil for an image.
 	Index []byte
 	// Manifest is the image manifest, byte for byte; nil for an image index.
@@ -46,55 +49,30 @@ type document struct {
 	Layers   [][]byte        `json:"layers,omitempty"`
 }
 
-// FromRoot verifies the image or the image index and makes the record of it. The images of an index are not part of
-// its record: each has its own.
-func FromRoot(root Root) (*Record, error) {
-	if err := root.Verify(); err != nil {
-		return nil, err
+// FromLayout makes the record of m, an image or an image index of the layout. The images of an index are not part of its
+// record: each has its own.
+func FromLayout(layout *oci.Layout, m *oci.Manifest) (*Record, error) {
+	r := &Record{Digest: m.Desc.Digest}
+	switch m.Kind {
+	case oci.Index:
+		r.Index = m.Raw
+		return r, nil
+	case oci.Artifact:
+		return nil, fmt.Errorf("%s is neither an image nor an image index", m.Desc.Digest)
 	}
-	if root.Image != nil {
-		return FromImage(root.Image)
-	}
-	digest, err := root.Index.Digest()
-	if err != nil {
-		return nil, err
-	}
-	raw, err := root.Index.RawManifest()
-	if err != nil {
-		return nil, err
-	}
-	return &Record{Digest: digest, Index: raw}, nil
-}
-
-// FromImage makes the record of an image.
-func FromImage(image v1.Image) (*Record, error) {
-	var r Record
-	var err error
-	if r.Digest, err = image.Digest(); err != nil {
-		return nil, err
-	}
-	if r.Manifest, err = image.RawManifest(); err != nil {
-		return nil, err
-	}
-	if r.Config, err = image.RawConfigFile(); err != nil {
-		return nil, err
-	}
-	layers, err := image.Layers()
-	if err != nil {
-		return nil, err
-	}
-	for _, layer := range layers {
-		data, err := readLayer(layer)
+	r.Manifest, r.Config = m.Raw, m.ConfigRaw
+	for _, desc := range m.Layers {
+		layer, err := readBlob(layout, desc.Digest)
 		if err != nil {
 			return nil, err
 		}
-		r.Layers = append(r.Layers, data)
+		r.Layers = append(r.Layers, layer)
 	}
-	return &r, nil
+	return r, nil
 }
 
-func readLayer(layer v1.Layer) ([]byte, error) {
-	blob, err := layer.Compressed()
+func readBlob(layout *oci.Layout, d digest.Digest) ([]byte, error) {
+	blob, err := layout.Blob(d)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +88,7 @@ func (r *Record) Format() ([]byte, error) {
 			continue
 		}
 		if compacted, err := compact(doc); err != nil || !bytes.Equal(compacted, doc) {
-			return nil, errors.New("the image is not in canonical form (compact JSON): run tools/oci canonical on it first")
+			return nil, errors.New("the image is not in canonical form (compact JSON), and a golden file could not keep its exact bytes")
 		}
 	}
 	// An Encoder, because Marshal would escape <, > and & inside the documents, and so change their bytes.
@@ -130,11 +108,11 @@ func (r *Record) Format() ([]byte, error) {
 // Parse reads a golden file and verifies that what it keeps has the digest of its first line.
 func Parse(data []byte) (*Record, error) {
 	first, rest, _ := strings.Cut(string(data), "\n")
-	digest, err := v1.NewHash(strings.TrimRight(first, "\r"))
-	if err != nil || digest.Algorithm != "sha256" {
+	want, err := digest.Parse(strings.TrimRight(first, "\r"))
+	if err != nil || want.Algorithm() != digest.SHA256 {
 		return nil, fmt.Errorf("the first line must be a digest, sha256: and 64 hexadecimal digits, but is %q", first)
 	}
-	r := &Record{Digest: digest}
+	r := &Record{Digest: want}
 	if strings.TrimSpace(rest) == "" {
 		return r, nil
 	}
@@ -194,12 +172,8 @@ func (r *Record) check() error {
 	return nil
 }
 
-func checkDigest(what string, data []byte, want v1.Hash) error {
-	got, _, err := v1.SHA256(bytes.NewReader(data))
-	if err != nil {
-		return err
-	}
-	if got != want {
+func checkDigest(what string, data []byte, want digest.Digest) error {
+	if got := digest.FromBytes(data); got != want {
 		return fmt.Errorf("the %s that is kept has the digest %s, but %s is recorded: the file was edited by hand", what, got, want)
 	}
 	return nil
@@ -232,16 +206,8 @@ func (r *Record) WriteFile(path string) error {
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
+	return stage.File(path, func(f *os.File) error {
+		_, err := f.Write(data)
 		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(data)
-	// CreateTemp makes files that only their owner can read; this one is to be checked in.
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	})
 }

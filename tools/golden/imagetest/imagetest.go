@@ -154,11 +154,6 @@ func Layout(t testing.TB, root mutate.Appendable) string {
 	return dir
 }
 
-// Blob returns the path of the blob with the digest in the layout.
-func Blob(layout string, digest v1.Hash) string {
-	return filepath.Join(layout, "blobs", digest.Algorithm, digest.Hex)
-}
-
 // Overwrite replaces the content of a file, which may be read-only.
 func Overwrite(t testing.TB, path string, data []byte) {
 	t.Helper()

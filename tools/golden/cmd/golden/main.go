@@ -14,6 +14,7 @@ import (
 	"os"
 
 	"example.com/pause/tools/golden"
+	"example.com/pause/tools/oci"
 )
 
 const usage = `usage:
@@ -68,11 +69,15 @@ func dispatch(args []string, stdout io.Writer) ([]string, error) {
 		return nil, fmt.Errorf("%s needs --layout and --%s", args[0], fileFlag)
 	}
 
-	root, err := golden.Open(*layout)
+	opened, err := oci.Open(*layout)
 	if err != nil {
 		return nil, err
 	}
-	got, err := golden.FromRoot(root)
+	root, err := opened.Only()
+	if err != nil {
+		return nil, err
+	}
+	got, err := golden.FromLayout(opened, root)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", *layout, err)
 	}

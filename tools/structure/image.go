@@ -1,0 +1,155 @@
+package structure
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"example.com/pause/tools/golden"
+	"example.com/pause/tools/oci"
+	"example.com/pause/tools/oci/ojson"
+)
+
+// Image is an image of an OCI layout, read whole.
+type Image struct {
+	manifest *oci.Manifest
+	record   *golden.Record
+	config   v1.Image
+	archives [][]byte // the layers, decompressed
+	files    filesystem
+
+	// entry is what the index that lists the image says about its platform; nil if there is no index or it says nothing.
+	entry *v1.Platform
+}
+
+// Open reads and verifies the OCI layout in the folder dir and returns its image. Where the layout has an image index,
+// platform chooses: the entry must say exactly that platform, variant included. platform may be nil if there is one
+// image only.
+func Open(dir string, platform *v1.Platform) (*Image, error) {
+	layout, err := oci.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	manifest, entry, err := choose(layout, platform)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	image := &Image{manifest: manifest, entry: entry}
+	if err := image.load(layout); err != nil {
+		return nil, fmt.Errorf("%s: image %s: %w", dir, manifest.Desc.Digest, err)
+	}
+	return image, nil
+}
+
+// choose finds the image among what index.json lists, and in the image indexes there.
+func choose(layout *oci.Layout, platform *v1.Platform) (*oci.Manifest, *v1.Platform, error) {
+	var images []*oci.Manifest
+	var entries []*v1.Platform
+	// Entries rather than descriptors: one image may be listed twice, for two platforms.
+	var walk func(manifests []*oci.Manifest, listed []*ojson.Object)
+	walk = func(manifests []*oci.Manifest, listed []*ojson.Object) {
+		for i, m := range manifests {
+			switch m.Kind {
+			case oci.Index:
+				walk(m.Manifests, m.Entries)
+			case oci.Image:
+				images = append(images, m)
+				var entry *v1.Platform
+				if p := listed[i].Object("platform"); p != nil {
+					entry = &v1.Platform{OS: p.String("os"), Architecture: p.String("architecture"), Variant: p.String("variant")}
+				}
+				entries = append(entries, entry)
+			}
+		}
+	}
+	walk(layout.Manifests, layout.Entries)
+	if len(images) == 1 {
+		return images[0], entries[0], nil
+	}
+	if platform == nil {
+		return nil, nil, fmt.Errorf("there are %d images; choose one with --platform: %s", len(images), platformList(entries))
+	}
+	found := -1
+	for i, entry := range entries {
+		if entry == nil || platformText(*entry) != platformText(*platform) {
+			continue
+		}
+		if found >= 0 {
+			return nil, nil, fmt.Errorf("there is more than one image for %s", platformText(*platform))
+		}
+		found = i
+	}
+	if found < 0 {
+		return nil, nil, fmt.Errorf("there is no image for %s; there are: %s", platformText(*platform), platformList(entries))
+	}
+	return images[found], entries[found], nil
+}
+
+func platformList(platforms []*v1.Platform) string {
+	texts := make([]string, len(platforms))
+	for i, p := range platforms {
+		texts[i] = "(no platform)"
+		if p != nil {
+			texts[i] = platformText(*p)
+		}
+	}
+	return strings.Join(texts, ", ")
+}
+
+func platformText(p v1.Platform) string {
+	return strings.TrimSuffix(p.OS+"/"+p.Architecture+"/"+p.Variant, "/")
+}
+
+func (image *Image) load(layout *oci.Layout) error {
+	var err error
+	if image.record, err = golden.FromLayout(layout, image.manifest); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(image.manifest.ConfigRaw, &image.config); err != nil {
+		return fmt.Errorf("the config cannot be read: %w", err)
+	}
+	for i, layer := range image.record.Layers {
+		archive, err := decompress(image.manifest.Layers[i].MediaType, layer)
+		if err != nil {
+			return fmt.Errorf("layer %d: %w", i, err)
+		}
+		image.archives = append(image.archives, archive)
+	}
+	image.files, err = readFilesystem(image.archives)
+	return err
+}
+
+// maxLayer bounds the decompressed size of a layer in bytes, so that a crafted image cannot take all memory.
+const maxLayer = 1 << 30
+
+func decompress(mediaType string, layer []byte) ([]byte, error) {
+	switch {
+	case strings.HasSuffix(mediaType, "gzip"):
+		zr, err := gzip.NewReader(bytes.NewReader(layer))
+		if err != nil {
+			return nil, err
+		}
+		archive, err := io.ReadAll(io.LimitReader(zr, maxLayer+1))
+		if err == nil && len(archive) > maxLayer {
+			err = fmt.Errorf("more than %d bytes when decompressed", maxLayer)
+		}
+		return archive, err
+	case strings.HasSuffix(mediaType, "tar"):
+		return layer, nil
+	}
+	return nil, fmt.Errorf("layers of media type %s cannot be read here; use gzip", mediaType)
+}
+
+// Bytes returns the size of the image: manifest, config and layers as stored, in bytes.
+func (image *Image) Bytes() int {
+	n := len(image.record.Manifest) + len(image.record.Config)
+	for _, layer := range image.record.Layers {
+		n += len(layer)
+	}
+	return n
+}
