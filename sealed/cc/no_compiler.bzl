@@ -1,0 +1,18 @@
+"""A C++ toolchain that has no compiler."""
+
+def _no_compiler_config_impl(ctx):
+    return cc_common.create_cc_toolchain_config_info(
+        ctx = ctx,
+        toolchain_identifier = "no_compiler",
+        compiler = "none",
+        target_cpu = "none",
+        target_libc = "none",
+        target_system_name = "none",
+        tool_paths = [],
+    )
+
+no_compiler_config = rule(
+    implementation = _no_compiler_config_impl,
+    doc = "The configuration of a toolchain without tools: any action that uses it fails.",
+    provides = [CcToolchainConfigInfo],
+)

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// packages is what packages.txt says: the packages of the root, and those that it does without.
+type packages struct {
+	wanted, without []string
+}
+
+// lines returns the lines of a list without comments and blank lines.
+func lines(file string) ([]string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var out []string
+	s := bufio.NewScanner(f)
+	for s.Scan() {
+		if line := strings.TrimSpace(s.Text()); line != "" && !strings.HasPrefix(line, "#") {
+			out = append(out, line)
+		}
+	}
+	return out, s.Err()
+}
+
+func readPackages(file string) (packages, error) {
+	all, err := lines(file)
+	var p packages
+	into := &p.wanted
+	for _, line := range all {
+		switch {
+		case line == "without":
+			into = &p.without
+		case strings.ContainsAny(line, " \t"):
+			return p, fmt.Errorf("%s: %q is not the name of a package", file, line)
+		default:
+			*into = append(*into, line)
+		}
+	}
+	return p, err
+}
+
+// module is a line of go_modules.txt.
+type module struct {
+	folder, path, version, sum string
+}
+
+// readModules also holds the toolchain's version against the version of Go that go.mod wants.
+func readModules(file, goVersion string) ([]module, error) {
+	all, err := lines(file)
+	if err != nil {
+		return nil, err
+	}
+	var out []module
+	pinned := ""
+	for _, line := range all {
+		f := strings.Fields(line)
+		if len(f) != 4 || !strings.HasPrefix(f[3], "h1:") {
+			return nil, fmt.Errorf("%s: %q is not: folder module version h1:checksum", file, line)
+		}
+		out = append(out, module{f[0], f[1], f[2], f[3]})
+		if f[1] == "golang.org/toolchain" {
+			pinned = f[2]
+		}
+	}
+	if want := "v0.0.1-go" + goVersion + ".linux-amd64"; pinned != want {
+		return nil, fmt.Errorf("%s names the toolchain %q, but go.mod wants %q; change both together", file, pinned, want)
+	}
+	return out, nil
+}

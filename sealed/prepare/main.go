@@ -1,0 +1,218 @@
+// Command prepare makes the sealed root: a folder with Bazel, the Go SDK and the rule sets, for a machine that can reach
+// nothing but a Debian mirror and a Go module proxy. bazelw runs it, once; docs/sealed.md describes the result.
+//
+// Everything is built aside and renamed at the end, so a folder that has its final name is whole. What has been
+// downloaded is kept until then, so an interrupted run goes on where it was.
+//
+// It exits with 0 when the root is there, and with 36 (Bazel's code for a problem of the local environment) after one
+// line that says what is missing and what to do.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// exitEnvironment is Bazel's exit code for a problem of the local environment
+// (https://bazel.build/run/scripts#exit-codes).
+const exitEnvironment = 36
+
+// Free space, in bytes, that a preparation needs: the packages, the root made of them, the Go SDK and its module copy.
+const neededSpace = 4 << 30
+
+func main() {
+	var p preparation
+	flag.StringVar(&p.sources, "sources", "", "the repository's folder sealed")
+	flag.StringVar(&p.cache, "cache", "", "the folder that holds sealed roots")
+	flag.StringVar(&p.key, "key", "", "the name of the root, a digest of what defines it")
+	flag.StringVar(&p.bazelVersion, "bazel-version", "", "the version of Bazel that the mirror must have")
+	flag.StringVar(&p.goVersion, "go-version", "", "the version of Go that go_modules.txt must name")
+	flag.Parse()
+	p.started = time.Now()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if err := p.run(ctx); err != nil {
+		if ctx.Err() != nil {
+			err = errors.New("interrupted; the next call goes on from here")
+		}
+		fmt.Fprintln(os.Stderr, "bazelw: cannot prepare the sealed root:", err)
+		os.Exit(exitEnvironment)
+	}
+}
+
+// preparation is one run of this program.
+type preparation struct {
+	sources, cache, key     string
+	bazelVersion, goVersion string
+	started                 time.Time
+}
+
+func (p *preparation) run(ctx context.Context) error {
+	for name, value := range map[string]string{
+		"-sources": p.sources, "-cache": p.cache, "-key": p.key, "-bazel-version": p.bazelVersion, "-go-version": p.goVersion,
+	} {
+		if value == "" {
+			return fmt.Errorf("%s is missing; run this program through bazelw", name)
+		}
+	}
+	if err := os.MkdirAll(p.cache, 0o755); err != nil {
+		return fmt.Errorf("the cache folder cannot be made (%w); set BAZELW_CACHE to a folder that can be written", err)
+	}
+	unlock, err := p.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+
+	final := filepath.Join(p.cache, p.key)
+	if Verify(final) == nil {
+		return nil // another caller made it while this one waited
+	}
+	list, err := readPackages(filepath.Join(p.sources, "packages.txt"))
+	if err != nil {
+		return err
+	}
+	modules, err := readModules(filepath.Join(p.sources, "go_modules.txt"), p.goVersion)
+	if err != nil {
+		return err
+	}
+	if err := p.checkSpace(); err != nil {
+		return err
+	}
+
+	partial := final + ".partial"
+	for _, stale := range []string{partial, final} {
+		if err := removeAll(stale); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(partial, 0o755); err != nil {
+		return err
+	}
+
+	p.say("preparing the sealed root (once; about 2 minutes and 2 GB) in %s", final)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	fetched := make(chan error, 1)
+	go func() {
+		err := p.fetchModules(ctx, modules, partial)
+		if err != nil {
+			cancel(err)
+		}
+		fetched <- err
+	}()
+	err = p.makeRoot(ctx, list, partial)
+	if err != nil {
+		cancel(err)
+	}
+	if moduleErr := <-fetched; moduleErr != nil && (err == nil || errors.Is(context.Cause(ctx), moduleErr)) {
+		err = moduleErr
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.writeBazelrc(partial, final); err != nil {
+		return err
+	}
+	if err := writeManifest(partial); err != nil {
+		return err
+	}
+	if err := os.Rename(partial, final); err != nil {
+		return err
+	}
+	p.removeOthers()
+	p.say("the sealed root is ready")
+	return nil
+}
+
+// say prints one line of progress with the seconds since the start.
+func (p *preparation) say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "bazelw: [%3.0fs] %s\n", time.Since(p.started).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// lock makes this the only preparation in the cache folder, and waits for another one to end.
+func (p *preparation) lock(ctx context.Context) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(p.cache, "lock"), os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("the cache folder cannot be written (%w); set BAZELW_CACHE to a folder that can be", err)
+	}
+	fd := int(f.Fd())
+	if syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+		return func() { _ = f.Close() }, nil
+	}
+	p.say("another bazelw is preparing the sealed root; waiting for it")
+	got := make(chan error, 1)
+	go func() { got <- syscall.Flock(fd, syscall.LOCK_EX) }()
+	select {
+	case err := <-got:
+		return func() { _ = f.Close() }, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// checkSpace refuses to begin what would fill the disk.
+func (p *preparation) checkSpace() error {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(p.cache, &s); err != nil {
+		return err
+	}
+	free := s.Bavail * uint64(s.Bsize)
+	if free < neededSpace {
+		return fmt.Errorf("%.1f GB are free below %s and %.1f GB are needed; free some, or set BAZELW_CACHE to a folder on another disk",
+			float64(free)/1e9, p.cache, float64(neededSpace)/1e9)
+	}
+	return nil
+}
+
+// removeOthers drops what this cache folder holds of other definitions: their roots would never be used again.
+func (p *preparation) removeOthers() {
+	entries, err := os.ReadDir(p.cache)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		name := strings.TrimSuffix(e.Name(), ".partial")
+		if len(name) == len(p.key) && e.Name() != p.key && e.IsDir() && isHex(name) && !inUse(filepath.Join(p.cache, e.Name())) {
+			_ = removeAll(filepath.Join(p.cache, e.Name()))
+		}
+	}
+}
+
+func isHex(s string) bool {
+	return strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// inUse reports whether a process runs out of the root: a Bazel server of another checkout may still be up.
+func inUse(root string) bool {
+	processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, p := range processes {
+		if line, err := os.ReadFile(p); err == nil && strings.Contains(string(line), root+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// removeAll is os.RemoveAll for trees that hold folders without write permission, as module caches do.
+func removeAll(dir string) error {
+	if os.RemoveAll(dir) == nil {
+		return nil
+	}
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			return os.Chmod(path, 0o755)
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// fetchModules brings the Go modules of go_modules.txt into dir, each in its folder, in the form that Bazel wants.
+func (p *preparation) fetchModules(ctx context.Context, modules []module, dir string) error {
+	// The go command looks for a go.mod; an empty folder keeps it away from the repository's.
+	scratch, err := os.MkdirTemp("", "bazelw-modules-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	for _, m := range modules {
+		p.say("fetching %s %s", m.path, m.version)
+		source, err := downloadModule(ctx, m, scratch)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(dir, m.folder)
+		if err := copyTree(ctx, source, target); err != nil {
+			return err
+		}
+		switch m.folder {
+		case "go_sdk":
+			err = finishSDK(target)
+		case "rules_go":
+			err = finishRulesGo(dir)
+		case "gazelle":
+			err = vendorGazelle(ctx, target)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return writeSDKRepository(filepath.Join(dir, "rules_go"), filepath.Join(dir, "go_sdk"), p.goVersion)
+}
+
+// downloadModule returns the folder of the module cache that holds m, after its checksum was compared with the pinned one;
+// the go command has compared it with the checksum database.
+func downloadModule(ctx context.Context, m module, scratch string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", m.path+"@"+m.version)
+	cmd.Dir = scratch
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GO111MODULE=on")
+	out, err := cmd.Output()
+	var answer struct{ Dir, Sum, Error string }
+	if jsonErr := json.Unmarshal(out, &answer); jsonErr != nil || answer.Error != "" || err != nil {
+		why := answer.Error
+		if why == "" {
+			why = lastLine(err, nil)
+		}
+		return "", fmt.Errorf("the Go module proxy does not give %s %s (%s); check the network and `go env GOPROXY`", m.path, m.version, firstLine(why))
+	}
+	if answer.Sum != m.sum {
+		return "", fmt.Errorf("%s %s has the checksum %s, but sealed/go_modules.txt pins %s; do not use this proxy", m.path, m.version, answer.Sum, m.sum)
+	}
+	return answer.Dir, nil
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return line
+}
+
+// copyTree copies a folder of the module cache, which is read-only, into one that can be written.
+func copyTree(ctx context.Context, source, target string) error {
+	return filepath.WalkDir(source, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(source, path)
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(target, rel)
+		if d.IsDir() {
+			return os.MkdirAll(to, 0o755)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		mode := os.FileMode(0o644)
+		if bytes.HasPrefix(content, []byte("#!")) {
+			mode = 0o755 // module zips carry no permissions, and rules_go runs its scripts
+		}
+		return os.WriteFile(to, content, mode)
+	})
+}
+
+// finishSDK gives the toolchain's programs their permission back, and leaves out what only tests of Go itself read.
+func finishSDK(sdk string) error {
+	for _, pattern := range []string{"bin/*", "pkg/tool/*/*"} {
+		programs, err := filepath.Glob(filepath.Join(sdk, pattern))
+		if err != nil {
+			return err
+		}
+		for _, program := range programs {
+			if err := os.Chmod(program, 0o755); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// finishRulesGo leaves out what only rules_go's own tests and examples need.
+func finishRulesGo(dir string) error {
+	for _, unused := range []string{"examples", "tests"} {
+		if err := os.RemoveAll(filepath.Join(dir, "rules_go", unused)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// vendorGazelle restores the folder vendor, from which Gazelle builds its repository tools and which module zips leave out.
+func vendorGazelle(ctx context.Context, dir string) error {
+	if err := os.RemoveAll(filepath.Join(dir, "tests")); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "mod", "vendor", "-e")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GO111MODULE=on")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("the Go module proxy does not give what Gazelle needs (%s); check the network and `go env GOPROXY`", lastLine(err, out))
+	}
+	return nil
+}
+
+// writeSDKRepository turns the SDK into the repository that rules_go's go_sdk.from_file would have downloaded.
+func writeSDKRepository(rulesGo, sdk, goVersion string) error {
+	template, err := os.ReadFile(filepath.Join(rulesGo, "go/private/BUILD.sdk.bazel"))
+	if err != nil {
+		return err
+	}
+	build := strings.NewReplacer(
+		"{goos}", "linux", "{goarch}", "amd64", "{exe}", "", "{version}", goVersion, "{experiments}", "[]",
+		"{exec_compatible_with}", `["@platforms//os:linux", "@platforms//cpu:x86_64"]`,
+	).Replace(string(template))
+	v := strings.SplitN(goVersion, ".", 3)
+	if len(v) != 3 {
+		return fmt.Errorf("go.mod wants Go %q, which is no full version such as 1.26.8", goVersion)
+	}
+	version := fmt.Sprintf("MAJOR_VERSION = %q\nMINOR_VERSION = %q\nPATCH_VERSION = %q\nPRERELEASE_SUFFIX = \"\"\n", v[0], v[1], v[2])
+	for name, content := range map[string]string{"BUILD.bazel": build, "version.bzl": version, "ROOT": "", "REPO.bazel": ""} {
+		if err := os.WriteFile(filepath.Join(sdk, name), []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeBazelrc writes the part of the sealed configuration that depends on where the root is.
+// final is the folder that dir will be renamed to.
+func (p *preparation) writeBazelrc(dir, final string) error {
+	java, err := filepath.Glob(filepath.Join(dir, "root/usr/lib/jvm/java-*-openjdk-amd64/bin/java"))
+	if err != nil || len(java) == 0 {
+		return fmt.Errorf("the sealed root has no Java runtime; sealed/packages.txt must name the one that bazel-bootstrap uses")
+	}
+	javabase := strings.TrimPrefix(filepath.Dir(filepath.Dir(java[len(java)-1])), filepath.Join(dir, "root"))
+	share := final + "/root/usr/share/bazel"
+	var rc strings.Builder
+	rc.WriteString("# Written by sealed/prepare; sealed/bazelrc has the rest.\n")
+	fmt.Fprintf(&rc, "startup --server_javabase=%s\n", javabase)
+	// The same path inside the root and on the machine, so that links into it work for `bazelw run`, too.
+	fmt.Fprintf(&rc, "startup --install_base=%s\nstartup --trust_install_base\n", share)
+	fmt.Fprintf(&rc, "startup --output_user_root=%s\n", filepath.Join(p.cache, "output_user_root"))
+	for name, path := range map[string]string{
+		"bazel_features": "tools/features", "bazel_lib": "tools/bazel_lib", "bazel_skylib": "tools/skylib", "platforms": "tools/platforms",
+		"rules_cc": "rules/cc", "rules_java": "rules/java", "rules_license": "rules/license", "rules_proto": "rules/proto",
+		"rules_python": "rules/python", "rules_shell": "rules/shell",
+	} {
+		fmt.Fprintf(&rc, "common --override_module=%s=%s/%s\n", name, share, path)
+	}
+	for _, name := range []string{"rules_go", "gazelle"} {
+		fmt.Fprintf(&rc, "common --override_module=%s=%s/%s\n", name, final, name)
+	}
+	fmt.Fprintf(&rc, "common --override_repository=rules_go~~go_sdk~go_sdk=%s/go_sdk\n", final)
+	rc.WriteString("common --config=sealed\n")
+	return os.WriteFile(filepath.Join(dir, "bazelrc"), []byte(rc.String()), 0o644)
+}
