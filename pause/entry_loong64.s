@@ -1,0 +1,21 @@
+//go:build freestanding
+#include "textflag.h"
+#include "version.h"
+
+TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
+	MOVV R3, R4
+	MOVV R0, R8
+	JAL loop
+	WORD $0x14002
+	WORD $0
+	WORD $0
+	WORD $0
+	VERSION
+loop:
+	MOVV R1, R23
+again:
+	MOVV R23, R12
+	CALL runtime·unreachableMethod<ABIInternal>(SB)
+	MOVV R8, R11
+	SYSCALL
+	JMP again

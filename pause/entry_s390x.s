@@ -1,0 +1,19 @@
+//go:build freestanding
+#include "textflag.h"
+#include "version.h"
+
+TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
+	MOVD R15, R2
+	MOVD $0, R6
+loop:
+	MOVD $main·consts(SB), R7
+	CALL runtime·unreachableMethod<ABIInternal>(SB)
+	MOVD R6, R1
+	SYSCALL
+	JMP loop
+TEXT main·consts(SB), NOSPLIT|NOFRAME, $0
+	WORD $0
+	WORD $0x14002
+	WORD $0
+	WORD $0
+	VERSION

@@ -1,0 +1,13 @@
+//go:build freestanding
+
+package main
+
+import _ "unsafe"
+
+//go:linkname mapinitnoop runtime.mapinitnoop
+func mapinitnoop() {}
+
+//go:linkname moduledata type:runtime.moduledata
+var moduledata uintptr = 4096
+
+//go:linkname next runtime.unreachableMethod
