@@ -1,0 +1,77 @@
+"""golden: the golden file of an image or of an image index."""
+
+def _golden_impl(ctx):
+    output = ctx.actions.declare_file(ctx.label.name + ".txt")
+    args = ctx.actions.args()
+    args.add("write")
+    args.add_all("--layout", [ctx.file.layout], expand_directories = False)
+    args.add("--output", output)
+    ctx.actions.run(
+        executable = ctx.executable._golden,
+        arguments = [args],
+        inputs = [ctx.file.layout],
+        outputs = [output],
+        mnemonic = "GoldenFile",
+        progress_message = "Writing the golden file of %{label}",
+    )
+    return DefaultInfo(files = depset([output]))
+
+golden = rule(
+    implementation = _golden_impl,
+    doc = """Writes NAME.txt, the golden file of what an OCI layout has now: its digest, and what the digest covers.
+
+Copied into the source tree (write_source_files does that), it is what structure_test compares with.""",
+    attrs = {
+        "layout": attr.label(
+            mandatory = True,
+            allow_single_file = True,
+            doc = "An OCI layout, a folder, whose index.json points to one image or one image index.",
+        ),
+        "_golden": attr.label(
+            default = "//tools/golden/cmd/golden",
+            executable = True,
+            cfg = "exec",
+        ),
+    },
+)
+
+def _golden_test_impl(ctx):
+    test = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.symlink(output = test, target_file = ctx.executable._golden, is_executable = True)
+    return DefaultInfo(
+        executable = test,
+        runfiles = ctx.runfiles(files = ctx.files.data).merge(ctx.attr._golden[DefaultInfo].default_runfiles),
+    )
+
+_golden_test = rule(
+    implementation = _golden_test_impl,
+    test = True,
+    attrs = {
+        "data": attr.label_list(
+            allow_files = True,
+            doc = "The layout and the golden file.",
+        ),
+        "_golden": attr.label(
+            default = "//tools/golden/cmd/golden",
+            executable = True,
+            cfg = "target",
+        ),
+    },
+)
+
+def golden_test(name, layout, golden, **kwargs):
+    """Tests that an image or an image index has the digest of its golden file; a failure names every difference.
+
+    Args:
+      name: name of the test.
+      layout: label of an OCI layout, a folder, whose index.json points to one image or one image index.
+      golden: golden file, whose first line is the digest.
+      **kwargs: common attributes of tests.
+    """
+    kwargs.setdefault("size", "small")
+    _golden_test(
+        name = name,
+        args = ["check", "--layout=$(rootpath {})".format(layout), "--golden=$(rootpath {})".format(golden)],
+        data = [layout, golden],
+        **kwargs
+    )
