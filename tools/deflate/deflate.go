@@ -1,0 +1,90 @@
+// Package deflate compresses small inputs, of a few kilobytes, into as few bits as it can find: RFC 1951 data that every
+// inflater reads.
+//
+// A compressor such as compress/flate is made for speed and for large inputs. In an input of 2 kB the Huffman codes
+// themselves, which have to be sent along, are a fifth of the output, and every decision about them counts. So here the
+// decisions are searched, not guessed:
+//
+//   - The parse, what is a literal and what a match, is the cheapest path through all matches that there are, for given
+//     costs of the symbols (see match.go).
+//   - The lengths of the Huffman codes are the cheapest for the sum of what the symbols take and what the description of
+//     the code takes, not for the symbols alone as Huffman's algorithm has it (see lengths.go).
+//   - One depends on the other, so they are computed in turns until nothing changes, from several starting points and
+//     with deterministic disturbances that let them leave a local optimum (see search.go).
+//   - The input is split into blocks of different kinds where that pays.
+//
+// Everything is integer arithmetic, and the disturbances come from a fixed generator: the output is a function of the
+// input alone, on every machine. (Floating point is not: compilers may fuse multiplications and additions.)
+package deflate
+
+import (
+	"bytes"
+	"compress/flate"
+)
+
+// MaxOptimal is the largest input, in bytes, whose compression is searched for; the time grows with its square. Larger
+// inputs are left to compress/flate.
+const MaxOptimal = 8 << 10
+
+// Compress returns data as a complete DEFLATE stream (RFC 1951, no container), never longer than compress/flate's best.
+func Compress(data []byte) []byte {
+	best := standard(data)
+	if len(data) > 0 && len(data) <= MaxOptimal {
+		if own := optimal(data); len(own) <= len(best) {
+			best = own
+		}
+	}
+	return best
+}
+
+// standard is the best that the standard library does, over all its levels.
+func standard(data []byte) []byte {
+	var best []byte
+	for level := flate.HuffmanOnly; level <= flate.BestCompression; level++ {
+		var b bytes.Buffer
+		// The writer fails for bad levels and failing writers only.
+		w, err := flate.NewWriter(&b, level)
+		if err != nil {
+			panic(err)
+		}
+		w.Write(data)
+		w.Close()
+		if best == nil || b.Len() < len(best) {
+			best = b.Bytes()
+		}
+	}
+	return best
+}
+
+// optimal is the best that the search finds.
+func optimal(data []byte) []byte {
+	s := newSearch(data)
+	var w bitWriter
+	blocks := s.split()
+	for i, b := range blocks {
+		b.write(&w, data, i == len(blocks)-1)
+	}
+	return w.bytes
+}
+
+// bitWriter packs bits as RFC 1951 does, starting with the least significant bit of each byte.
+type bitWriter struct {
+	bytes []byte
+	free  int // unused bits of the last byte
+}
+
+// write appends the n low bits of value, the least significant first.
+func (w *bitWriter) write(value uint32, n int) {
+	for ; n > 0; n-- {
+		if w.free == 0 {
+			w.bytes = append(w.bytes, 0)
+			w.free = 8
+		}
+		w.bytes[len(w.bytes)-1] |= byte(value&1) << (8 - w.free)
+		w.free--
+		value >>= 1
+	}
+}
+
+// align moves on to a byte boundary.
+func (w *bitWriter) align() { w.free = 0 }
