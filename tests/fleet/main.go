@@ -1,0 +1,405 @@
+// Command fleet starts many containers of the image at once with an OCI engine, measures what they cost, and stops them.
+//
+//	bazel run //tests/fleet -- --count=10000
+//
+// It reports how long starting took, what memory each container takes and what for, and how long stopping took.
+// Nothing stays behind, however it ends. Usage: fleet --help.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"example.com/pause/tests/fleet/cgroup"
+	"example.com/pause/tests/fleet/drive"
+	"example.com/pause/tests/fleet/jail"
+	"example.com/pause/tests/fleet/limits"
+	"example.com/pause/tests/fleet/meminfo"
+	"example.com/pause/tests/fleet/report"
+	"github.com/bazelbuild/rules_go/go/runfiles"
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+)
+
+// The commands that this program starts itself as.
+const (
+	inside = "--inside-the-namespaces"
+	keeper = "--remove-cgroups-at-the-end"
+)
+
+// Environment variables that name, as paths in Bazel's runfiles, what is measured.
+const (
+	envLayout    = "PAUSE_LAYOUT"
+	envIdiomatic = "PAUSE_IDIOMATIC"
+)
+
+func init() { jail.LockThread() }
+
+func main() {
+	err := func() error {
+		if len(os.Args) > 1 {
+			switch os.Args[1] {
+			case inside:
+				return drive.Main()
+			case keeper:
+				return cgroup.Keep(os.Args[2:])
+			}
+		}
+		return fleet(os.Args[1:], os.Stdout)
+	}()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "fleet:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the command's flags.
+type options struct {
+	count, parallel, compareCount           int
+	engine, layout, rootfs, idiomatic, json string
+	svg                                     string
+	netns, cgroup, compare                  bool
+	plan                                    plan
+}
+
+func parse(args []string) (*options, error) {
+	var o options
+	set := flag.NewFlagSet("fleet", flag.ContinueOnError)
+	set.IntVar(&o.count, "count", 1000, "how many containers to start")
+	set.StringVar(&o.engine, "engine", "crun", "the OCI engine: a name on PATH or a path; crun, runc, or what takes their arguments")
+	set.IntVar(&o.parallel, "parallel", runtime.NumCPU(), "how many engines run at a time")
+	set.BoolVar(&o.netns, "netns", false, "give each container a network namespace")
+	set.BoolVar(&o.cgroup, "cgroup", false, "give each container a cgroup; runc needs it")
+	set.BoolVar(&o.compare, "compare", false, "then measure, side by side: the image, an ordinary Go program, ordinary C if there is a C "+
+		"compiler, and the image with network namespaces and cgroups")
+	set.IntVar(&o.compareCount, "compare-count", 1000, "how many containers of each to start for --compare, at most --count")
+	set.StringVar(&o.layout, "layout", "", "the image, as an OCI layout (default: $"+envLayout+", which bazel run sets)")
+	set.StringVar(&o.rootfs, "rootfs", "", "instead of an image: a folder with the static program pause")
+	set.StringVar(&o.idiomatic, "idiomatic", "", "the ordinary Go program of --compare (default: $"+envIdiomatic+", which bazel run sets)")
+	set.StringVar(&o.json, "json", "", "write the result to this file, as JSON")
+	set.StringVar(&o.svg, "svg", "", "write a plot of the result to this file")
+	o.plan.flags(set)
+	if err := set.Parse(args); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			os.Exit(2) // the flag package has said what is wrong
+		}
+		return nil, err
+	}
+	switch {
+	case set.NArg() > 0:
+		return nil, fmt.Errorf("%q: flags only, see --help", set.Arg(0))
+	case o.count < 1 || o.parallel < 1 || o.compareCount < 1:
+		return nil, errors.New("--count, --parallel and --compare-count must be at least 1")
+	case o.layout != "" && o.rootfs != "":
+		return nil, errors.New("--layout or --rootfs, not both")
+	}
+	return &o, nil
+}
+
+func fleet(args []string, out io.Writer) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	if o.plan.report != "" {
+		o.plan.report = fromWorkingDirectory(o.plan.report)
+		return o.plan.print(out)
+	}
+	specs, err := o.specs()
+	if err != nil {
+		return err
+	}
+	if err := o.fits(specs); err != nil {
+		return err
+	}
+
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	r := report.Report{Command: "--" + strings.Join(flagsOf(args), " --")}
+	if r.Machine, err = machine(); err != nil {
+		return err
+	}
+	for _, spec := range specs {
+		run, err := drivenIn(ctx, spec)
+		if ctx.Err() != nil {
+			return errors.New("interrupted; nothing that it started is left")
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", spec.Name, err)
+		}
+		r.Runs = append(r.Runs, *run)
+	}
+	if err := r.Text(out); err != nil {
+		return err
+	}
+	for path, write := range map[string]func(io.Writer) error{o.json: r.JSON, o.svg: r.SVG} {
+		if path != "" {
+			if err := report.WriteFile(fromWorkingDirectory(path), write); err != nil {
+				return err
+			}
+		}
+	}
+	for _, run := range r.Runs {
+		if run.Failures > 0 {
+			return fmt.Errorf("%s: %d failures, the first: %s", run.Label(), run.Failures, run.FailureMessages[0])
+		}
+	}
+	return nil
+}
+
+// flagsOf returns the flags without their dashes and without those that name files, which say nothing about the result.
+func flagsOf(args []string) []string {
+	var flags []string
+	for _, arg := range args {
+		name := strings.TrimLeft(arg, "-")
+		switch key, _, _ := strings.Cut(name, "="); key {
+		case "layout", "rootfs", "idiomatic", "json", "svg":
+		default:
+			flags = append(flags, name)
+		}
+	}
+	return flags
+}
+
+// fromWorkingDirectory resolves a path as the user meant it: bazel run changes the working directory.
+func fromWorkingDirectory(path string) string {
+	if dir := os.Getenv("BUILD_WORKING_DIRECTORY"); dir != "" && !filepath.IsAbs(path) {
+		return filepath.Join(dir, path)
+	}
+	return path
+}
+
+// resolve returns the path of what flag, or else the environment, names.
+func resolve(value, env string) (string, error) {
+	if value != "" {
+		return filepath.Abs(fromWorkingDirectory(value))
+	}
+	value = os.Getenv(env)
+	if value == "" {
+		return "", nil
+	}
+	if _, err := os.Stat(value); err == nil {
+		return filepath.Abs(value)
+	}
+	path, err := runfiles.Rlocation(value)
+	if err != nil {
+		return "", fmt.Errorf("$%s: %w", env, err)
+	}
+	return path, nil
+}
+
+// specs returns the fleets to start, one after the other.
+func (o *options) specs() ([]drive.Spec, error) {
+	engine, err := exec.LookPath(o.engine)
+	if err != nil {
+		return nil, fmt.Errorf("--engine=%s: %w: Debian's packages crun and runc have one", o.engine, err)
+	}
+	if engine, err = filepath.Abs(engine); err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(filepath.Base(engine), "runc") && !o.cgroup {
+		return nil, errors.New("runc starts no container without a cgroup: add --cgroup, or use --engine=crun")
+	}
+	main := drive.Spec{
+		Name: "pause", Engine: engine, Count: o.count, Parallel: o.parallel, Netns: o.netns, Rootless: os.Geteuid() != 0,
+	}
+	if main.Rootless && o.cgroup {
+		return nil, errors.New("cgroups need root: run it as root, or without --cgroup")
+	}
+	if o.cgroup {
+		main.Cgroup = wanted
+	}
+	if o.rootfs != "" {
+		if main.Binary, err = filepath.Abs(filepath.Join(fromWorkingDirectory(o.rootfs), "pause")); err != nil {
+			return nil, err
+		}
+	} else if main.Layout, err = resolve(o.layout, envLayout); err != nil {
+		return nil, err
+	}
+	if main.Binary == "" && main.Layout == "" {
+		return nil, errors.New("no image: give --layout=FOLDER, an OCI layout, or --rootfs=FOLDER (bazel run //tests/fleet has one built)")
+	}
+	specs := []drive.Spec{main}
+	if !o.compare {
+		return specs, nil
+	}
+
+	main.Count = min(o.count, o.compareCount)
+	if main.Count < o.count {
+		specs = append(specs, main)
+	}
+	idiomatic := main
+	idiomatic.Name, idiomatic.Layout = ordinaryGo, ""
+	if idiomatic.Binary, err = resolve(o.idiomatic, envIdiomatic); err != nil {
+		return nil, err
+	}
+	if idiomatic.Binary == "" {
+		return nil, errors.New("--compare needs --idiomatic=PROGRAM: go build -o PROGRAM ./tests/idiomatic, with CGO_ENABLED=0 " +
+			"(bazel run //tests/fleet has it built)")
+	}
+	specs = append(specs, idiomatic)
+	if cc, err := exec.LookPath("cc"); err == nil {
+		c := main
+		c.Name, c.Layout, c.Binary, c.Compile = "ordinary C", "", "", cc
+		specs = append(specs, c)
+	} else {
+		fmt.Fprintln(os.Stderr, "fleet: no C compiler (cc) on PATH: not compared with C")
+	}
+	for _, isolated := range []struct{ netns, cgroup bool }{{true, false}, {false, true}, {true, true}} {
+		more := main
+		more.Netns, more.Cgroup = isolated.netns, ""
+		if isolated.cgroup {
+			if main.Rootless {
+				continue
+			}
+			more.Cgroup = wanted
+		}
+		if more != main {
+			specs = append(specs, more)
+		}
+	}
+	return specs, nil
+}
+
+// ordinaryGo names the one program whose runtime has threads of its own.
+const ordinaryGo = "ordinary Go"
+
+// wanted stands for the cgroup of a fleet, which gets its name when it is made.
+const wanted = "wanted"
+
+// fits checks the machine's limits against each fleet.
+func (o *options) fits(specs []drive.Spec) error {
+	var most unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &most); err != nil {
+		return err
+	}
+	if most.Cur == unix.RLIM_INFINITY {
+		most.Cur = 0
+	}
+	for _, spec := range specs {
+		need := limits.Need{
+			Containers: spec.Count, Threads: 1, MemoryKB: 130, Netns: spec.Netns, Rootless: spec.Rootless, MaxProcesses: most.Cur,
+		}
+		// What was measured, and some more: an estimate that is too low costs others their memory.
+		if spec.Name == ordinaryGo {
+			need.Threads, need.MemoryKB = 8, 1200
+		}
+		if spec.Netns {
+			need.MemoryKB += 150
+		}
+		if spec.Cgroup != "" {
+			hierarchies, err := cgroup.Hierarchies()
+			if err != nil {
+				return err
+			}
+			need.Cgroups = len(hierarchies)
+			need.MemoryKB += 200
+		}
+		problems, err := limits.Check(os.DirFS("/"), need)
+		if err != nil {
+			return err
+		}
+		if len(problems) > 0 {
+			return fmt.Errorf("%d containers (%s) would not fit here: %s", spec.Count, spec.Name, strings.Join(problems, "; "))
+		}
+	}
+	return nil
+}
+
+// drivenIn starts a fleet in namespaces of its own and returns what was measured.
+func drivenIn(ctx context.Context, spec drive.Spec) (run *report.Run, err error) {
+	if spec.Cgroup != "" {
+		hierarchies, err := cgroup.Hierarchies()
+		if err != nil {
+			return nil, err
+		}
+		tree, err := cgroup.Make(hierarchies, []string{keeper})
+		if err != nil {
+			return nil, err
+		}
+		spec.Cgroup = tree.Name
+		defer func() {
+			if removed := tree.Remove(); err == nil {
+				err = removed
+			}
+		}()
+	}
+	bar := newBar(spec)
+	defer bar.close()
+	err = jail.Run(ctx, []string{inside}, spec, func(line []byte) error {
+		var event drive.Event
+		if err := json.Unmarshal(line, &event); err != nil {
+			return err
+		}
+		run = event.Result
+		bar.show(event)
+		return nil
+	})
+	if err == nil && run == nil {
+		err = errors.New("the process that starts the containers ended without a result")
+	}
+	return run, err
+}
+
+// bar shows how far a fleet is, on a terminal.
+type bar struct {
+	spec  drive.Spec
+	phase string
+	bar   *progressbar.ProgressBar
+}
+
+func newBar(spec drive.Spec) *bar { return &bar{spec: spec} }
+
+func (b *bar) show(event drive.Event) {
+	if event.Phase == "" {
+		return
+	}
+	if b.phase != event.Phase {
+		b.close()
+		b.phase = event.Phase
+		b.bar = progressbar.NewOptions(b.spec.Count,
+			progressbar.OptionSetWriter(os.Stderr),
+			progressbar.OptionSetVisibility(term.IsTerminal(int(os.Stderr.Fd()))),
+			progressbar.OptionSetDescription(fmt.Sprintf("%-12s %-6s", b.spec.Name, event.Phase)),
+			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("containers"),
+			progressbar.OptionSetPredictTime(true))
+	}
+	b.bar.Set(event.Done)
+}
+
+func (b *bar) close() {
+	if b.bar != nil {
+		b.bar.Exit()
+		if term.IsTerminal(int(os.Stderr.Fd())) {
+			fmt.Fprintln(os.Stderr)
+		}
+	}
+}
+
+func machine() (report.Machine, error) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return report.Machine{}, err
+	}
+	info, err := meminfo.Read()
+	if err != nil {
+		return report.Machine{}, err
+	}
+	return report.Machine{
+		Kernel: unix.ByteSliceToString(name.Release[:]), Architecture: runtime.GOARCH, CPUs: runtime.NumCPU(), MemoryKB: info["MemTotal"],
+	}, nil
+}

@@ -1,0 +1,275 @@
+// Package report holds what a fleet measured, and shows it: as JSON, as text, and as a plot.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"example.com/pause/tests/fleet/meminfo"
+)
+
+// Report is the outcome of one command.
+type Report struct {
+	Command string  `json:"command"` // the flags it was given
+	Machine Machine `json:"machine"`
+	// Runs has the fleet that was asked for first, then those that it is compared with.
+	Runs []Run `json:"runs"`
+}
+
+// Machine says where it was measured.
+type Machine struct {
+	Kernel       string `json:"kernel"`
+	Architecture string `json:"architecture"`
+	CPUs         int    `json:"cpus"`
+	MemoryKB     int64  `json:"memory_kb"`
+}
+
+// Run is the outcome of one fleet.
+type Run struct {
+	Name        string `json:"name"`
+	Engine      string `json:"engine"` // with its version
+	Count       int    `json:"count"`
+	Parallel    int    `json:"parallel"` // engines at a time
+	Netns       bool   `json:"netns"`
+	Cgroup      bool   `json:"cgroup"`
+	Rootless    bool   `json:"rootless"`
+	Load        string `json:"load"` // of the machine in the minute before, as in /proc/loadavg
+	BinaryBytes int64  `json:"binary_bytes"`
+
+	Start         Start        `json:"start"`
+	Memory        meminfo.Cost `json:"memory"` // of each container
+	RSSKB         int64        `json:"rss_kb"` // of the first container
+	Processes     int          `json:"processes"`
+	Threads       int          `json:"threads"`
+	StopSeconds   float64      `json:"stop_seconds"`   // from the first SIGTERM until all have ended
+	DeleteSeconds float64      `json:"delete_seconds"` // the engine's cleaning up, of all
+	Failures      int          `json:"failures"`
+	// FailureMessages are the first few.
+	FailureMessages []string `json:"failure_messages,omitempty"`
+}
+
+// Start says how long starting took. A container has started when it sleeps.
+type Start struct {
+	Seconds   float64   `json:"seconds"` // of all
+	MedianMS  float64   `json:"median_ms"`
+	P99MS     float64   `json:"p99_ms"`
+	MaxMS     float64   `json:"max_ms"`
+	PerSecond float64   `json:"per_second"`
+	Rate      []float64 `json:"rate"`         // containers a second, in each interval
+	Interval  float64   `json:"rate_seconds"` // the length of an interval
+}
+
+// maxIntervals is how finely the rate is told.
+const maxIntervals = 60
+
+// NewStart sums up the latencies of all starts and when, since the first, each had started.
+func NewStart(total time.Duration, latencies, ends []time.Duration) Start {
+	s := Start{Seconds: total.Seconds()}
+	if len(latencies) == 0 {
+		return s
+	}
+	sorted := slices.Sorted(slices.Values(latencies))
+	s.MedianMS, s.P99MS, s.MaxMS = ms(Percentile(sorted, 50)), ms(Percentile(sorted, 99)), ms(Percentile(sorted, 100))
+	s.PerSecond = float64(len(ends)) / s.Seconds
+	n := min(maxIntervals, max(1, len(ends)/20))
+	s.Interval = s.Seconds / float64(n)
+	s.Rate = make([]float64, n)
+	for _, end := range ends {
+		i := min(n-1, int(end.Seconds()/s.Interval))
+		s.Rate[i] += 1 / s.Interval
+	}
+	return s
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// Percentile returns the smallest of the sorted values that at least p percent of them do not exceed (the nearest rank).
+// sorted must not be empty; p is above 0 and at most 100.
+func Percentile(sorted []time.Duration, p float64) time.Duration {
+	rank := int(math.Ceil(p / 100 * float64(len(sorted))))
+	return sorted[max(rank, 1)-1]
+}
+
+// Isolation names what each container of the run has beside the namespaces that all have.
+func (r Run) Isolation() string {
+	var parts []string
+	if r.Netns {
+		parts = append(parts, "netns")
+	}
+	if r.Cgroup {
+		parts = append(parts, "cgroup")
+	}
+	return strings.Join(parts, "+")
+}
+
+// Label tells the run from the others of a report.
+func (r Run) Label() string {
+	label := r.Name
+	if isolation := r.Isolation(); isolation != "" {
+		label += ", " + isolation
+	}
+	return fmt.Sprintf("%s (%d)", label, r.Count)
+}
+
+// Text writes the report for people: a column for each run and, for those after the first two of the same count, ratios to
+// the first of that count.
+func (r Report) Text(w io.Writer) error {
+	fmt.Fprintf(w, "Linux %s, %s, %d CPUs, %d MB\n\n", r.Machine.Kernel, r.Machine.Architecture, r.Machine.CPUs, r.Machine.MemoryKB/1024)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	row := func(name string, value func(Run) string) {
+		fmt.Fprint(table, name, "\t")
+		for _, run := range r.Runs {
+			fmt.Fprint(table, value(run), "\t")
+		}
+		fmt.Fprintln(table)
+	}
+	f := func(format string, value func(Run) any) func(Run) string {
+		return func(run Run) string { return fmt.Sprintf(format, value(run)) }
+	}
+	row("", func(r Run) string { return r.Name })
+	row("isolation", func(r Run) string {
+		if i := r.Isolation(); i != "" {
+			return i
+		}
+		return "-"
+	})
+	row("engine", func(r Run) string { return r.Engine })
+	row("containers", f("%d", func(r Run) any { return r.Count }))
+	row("load before", func(r Run) string { return r.Load })
+	row("program, bytes", f("%d", func(r Run) any { return r.BinaryBytes }))
+	row("start, s", f("%.2f", func(r Run) any { return r.Start.Seconds }))
+	row("start, per second", f("%.0f", func(r Run) any { return r.Start.PerSecond }))
+	row("start, median ms", f("%.1f", func(r Run) any { return r.Start.MedianMS }))
+	row("start, p99 ms", f("%.1f", func(r Run) any { return r.Start.P99MS }))
+	row("memory each, kB", f("%.1f", func(r Run) any { return r.Memory.Available }))
+	for _, name := range meminfo.Components {
+		row("of it "+name, f("%.1f", func(r Run) any { return r.Memory.Components[name] }))
+	}
+	row("RSS, kB", f("%d", func(r Run) any { return r.RSSKB }))
+	row("processes", f("%d", func(r Run) any { return r.Processes }))
+	row("threads", f("%d", func(r Run) any { return r.Threads }))
+	row("all gone after, s", f("%.3f", func(r Run) any { return r.StopSeconds }))
+	row("delete, s", f("%.2f", func(r Run) any { return r.DeleteSeconds }))
+	row("failures", f("%d", func(r Run) any { return r.Failures }))
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if err := r.ratios(w); err != nil {
+		return err
+	}
+	for _, run := range r.Runs {
+		for _, message := range run.FailureMessages {
+			fmt.Fprintf(w, "%s: %s\n", run.Label(), message)
+		}
+	}
+	return nil
+}
+
+// ratios compares the runs that were measured alike: as many containers, with the same isolation.
+func (r Report) ratios(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	head := false
+	for i, run := range r.Runs {
+		base := slices.IndexFunc(r.Runs, func(b Run) bool {
+			return b.Count == run.Count && b.Netns == run.Netns && b.Cgroup == run.Cgroup && b.Engine == run.Engine
+		})
+		if base == i || r.Runs[base].Name == run.Name {
+			continue
+		}
+		if !head {
+			head = true
+			fmt.Fprintln(table, "\nratio\tprogram\tmemory\tRSS\tthreads\tstart\tstop\t")
+		}
+		b := r.Runs[base]
+		fmt.Fprintf(table, "%s / %s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", run.Name, b.Name,
+			ratio(float64(run.BinaryBytes), float64(b.BinaryBytes)), ratio(run.Memory.Available, b.Memory.Available),
+			ratio(float64(run.RSSKB), float64(b.RSSKB)), ratio(float64(run.Threads), float64(b.Threads)),
+			ratio(run.Start.Seconds, b.Start.Seconds), ratio(run.StopSeconds, b.StopSeconds))
+	}
+	return table.Flush()
+}
+
+func ratio(a, b float64) string {
+	if b <= 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", a/b)
+}
+
+// Read reads a report that WriteJSON wrote.
+func Read(path string) (Report, error) {
+	var r Report
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
+}
+
+// JSON writes the report for programs.
+func (r Report) JSON(w io.Writer) error {
+	// Measured figures have three digits that mean something: more would only make differences noisy.
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r.rounded())
+}
+
+func (r Report) rounded() Report {
+	r.Runs = slices.Clone(r.Runs)
+	for i := range r.Runs {
+		run := &r.Runs[i]
+		s := &run.Start
+		for _, v := range []*float64{
+			&s.Seconds, &s.MedianMS, &s.P99MS, &s.MaxMS, &s.PerSecond, &s.Interval, &run.Memory.Available, &run.StopSeconds, &run.DeleteSeconds,
+		} {
+			*v = round(*v)
+		}
+		s.Rate = slices.Clone(s.Rate)
+		for i, rate := range s.Rate {
+			s.Rate[i] = math.Round(rate)
+		}
+		components := map[string]float64{}
+		for name, v := range run.Memory.Components {
+			components[name] = round(v)
+		}
+		run.Memory.Components = components
+	}
+	return r
+}
+
+func round(v float64) float64 { return math.Round(v*1000) / 1000 }
+
+// WriteFile writes what write makes to path: all of it or, on an error, nothing.
+func WriteFile(path string, write func(io.Writer) error) (err error) {
+	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(temporary.Name())
+		}
+	}()
+	err = write(temporary)
+	if chmod := temporary.Chmod(0o644); err == nil {
+		err = chmod
+	}
+	if closed := temporary.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), path)
+}
