@@ -1,0 +1,108 @@
+//go:build linux
+
+package pid1_test
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/pause/tests/pid1"
+)
+
+// versionLine is what -v prints.
+var versionLine = regexp.MustCompile(`^pause [0-9A-Za-z][0-9A-Za-z.+_-]*\n$`)
+
+func readAll(t *testing.T, r io.Reader) string {
+	t.Helper()
+	text, err := io.ReadAll(r)
+	check(t, err)
+	return string(text)
+}
+
+// printed runs spec, expects exit status 0, and returns what it printed.
+func printed(t *testing.T, spec pid1.Spec) string {
+	t.Helper()
+	read, write, err := os.Pipe()
+	check(t, err)
+	defer read.Close()
+	defer write.Close()
+	spec.Stdout = write
+	p := start(t, spec)
+	exits(t, p, 0)
+	check(t, write.Close())
+	return readAll(t, read)
+}
+
+// With -v as the only argument it prints its name and version, and exits 0.
+func TestVersion(t *testing.T) {
+	native(t, func(t *testing.T, s subject) {
+		for _, place := range places {
+			for _, argv0 := range []string{s.bin, "/pause", ""} {
+				t.Run(fmt.Sprintf("%s/argv0=%q", place.name, argv0), func(t *testing.T) {
+					got := printed(t, pid1.Spec{Path: s.bin, Argv: []string{argv0, "-v"}, Ordinary: place.ordinary})
+					if !versionLine.MatchString(got) {
+						t.Errorf("printed %q; want a line like %q", got, "pause 1.0.0\n")
+					}
+				})
+			}
+		}
+	})
+}
+
+// Where it cannot print its version, it exits with a status other than 0.
+func TestVersionNotWritten(t *testing.T) {
+	native(t, func(t *testing.T, s subject) {
+		for name, open := range map[string]func() (*os.File, error){
+			"disk full":         func() (*os.File, error) { return os.OpenFile("/dev/full", os.O_WRONLY, 0) },
+			"not open to write": func() (*os.File, error) { return os.Open(os.DevNull) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				stdout, err := open()
+				check(t, err)
+				defer stdout.Close()
+				fails(t, start(t, pid1.Spec{Argv: []string{s.bin, "-v"}, Stdout: stdout}))
+			})
+		}
+	})
+}
+
+// Any other arguments are ignored: it sleeps, and leaves when asked.
+func TestOtherArguments(t *testing.T) {
+	cases := map[string][]string{
+		"none":              {"/pause"},
+		"one":               {"/pause", "x"},
+		"two":               {"/pause", "x", "y"},
+		"-v and another":    {"/pause", "-v", "x"},
+		"another and -v":    {"/pause", "x", "-v"},
+		"-v twice":          {"/pause", "-v", "-v"},
+		"--version":         {"/pause", "--version"},
+		"-vv":               {"/pause", "-vv"},
+		"-V":                {"/pause", "-V"},
+		"-":                 {"/pause", "-"},
+		"v":                 {"/pause", "v"},
+		"v-":                {"/pause", "v-"},
+		"empty":             {"/pause", ""},
+		"empty name":        {""},
+		"-v as name":        {"-v"},
+		"-v as name, twice": {"-v", "x", "-v"},
+	}
+	native(t, func(t *testing.T, s subject) {
+		for name, argv := range cases {
+			t.Run(name, func(t *testing.T) {
+				p := s.asleep(t, pid1.Spec{Path: s.bin, Argv: argv})
+				check(t, p.Signal(unix.SIGTERM))
+				exits(t, p, 0)
+			})
+		}
+		t.Run("no argv at all", func(t *testing.T) {
+			p := s.asleep(t, pid1.Spec{Path: s.bin, Argv: []string{s.bin}, Scene: &pid1.Scene{NoArgv: true}})
+			check(t, p.Signal(unix.SIGTERM))
+			exits(t, p, 0)
+		})
+	})
+}

@@ -1,0 +1,107 @@
+//go:build linux
+
+package pid1_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/pause/tests/pid1"
+)
+
+// Asleep it uses no CPU: it waits without a timeout, and neither clock ticks nor context switches are counted for it.
+func TestUsesNoCPUAsleep(t *testing.T) {
+	// The time over which nothing must happen; any periodic wake-up that is worth the name falls into it.
+	const window = 500 * time.Millisecond
+	native(t, func(t *testing.T, s subject) {
+		p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}})
+		args, err := p.SleepArguments()
+		check(t, err)
+		if args[2] != 0 {
+			t.Errorf("it sleeps with a timeout (third argument %#x); want none", args[2])
+		}
+		before, err := p.Stat()
+		check(t, err)
+		time.Sleep(window)
+		after, err := p.Stat()
+		check(t, err)
+		if after != before || after.State != "S" {
+			t.Errorf("not asleep throughout: %+v before, %+v after", before, after)
+		}
+	})
+}
+
+// It is one thread.
+func TestOneThread(t *testing.T) {
+	native(t, func(t *testing.T, s subject) {
+		p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}})
+		stat, err := p.Stat()
+		check(t, err)
+		if stat.Threads != 1 {
+			t.Errorf("got %d threads; want 1", stat.Threads)
+		}
+	})
+}
+
+// Its resident memory is at most 12 kB, or three pages where a page is larger than 4 kB.
+func TestResidentMemory(t *testing.T) {
+	budget := int64(3 * max(4096, os.Getpagesize()))
+	native(t, func(t *testing.T, s subject) {
+		p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}})
+		rss, err := p.RSS()
+		check(t, err)
+		t.Logf("%d bytes resident", rss)
+		if rss > budget {
+			t.Errorf("%d bytes resident; the budget is %d", rss, budget)
+		}
+	})
+}
+
+// Its file is mapped once, readable and executable; nothing is both writable and executable, and nothing but the stack
+// is writable.
+func TestMappings(t *testing.T) {
+	native(t, func(t *testing.T, s subject) {
+		p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}})
+		maps, err := p.Maps()
+		check(t, err)
+		file := 0
+		for _, m := range maps {
+			if strings.Contains(m.Flags, "w") && (m.Name != "[stack]" || strings.Contains(m.Flags, "x")) {
+				t.Errorf("%s %s is mapped %s; only the stack may be writable, and not executable", m.Range, m.Name, m.Flags)
+			}
+			switch {
+			case m.Name == "":
+				t.Errorf("anonymous memory %s %s; want none", m.Range, m.Flags)
+			case !strings.HasPrefix(m.Name, "["):
+				file++
+				if m.Flags != "r-xp" {
+					t.Errorf("the file is mapped %s; want r-xp", m.Flags)
+				}
+			}
+		}
+		if file != 1 {
+			t.Errorf("the file is mapped %d times; want once: %v", file, maps)
+		}
+	})
+}
+
+// It says nothing unless asked.
+func TestSilent(t *testing.T) {
+	native(t, func(t *testing.T, s subject) {
+		read, write, err := os.Pipe()
+		check(t, err)
+		defer read.Close()
+		defer write.Close()
+		p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Stdout: write})
+		check(t, p.Signal(unix.SIGTERM))
+		exits(t, p, 0)
+		check(t, write.Close())
+		if said := readAll(t, read); said != "" {
+			t.Errorf("it printed %q; want nothing", said)
+		}
+	})
+}

@@ -1,0 +1,426 @@
+//go:build linux
+
+package pid1_test
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/pause/tests/pid1"
+	"example.com/pause/tests/targets"
+)
+
+func TestMain(m *testing.M) {
+	pid1.Main()
+	os.Exit(m.Run())
+}
+
+// A subject is a pause binary that this machine can run without an emulator.
+type subject struct {
+	targets.Target
+	bin string
+}
+
+// siblings are the 32-bit architectures that many a 64-bit kernel can run as well.
+var siblings = map[string]string{"amd64": "386", "arm64": "arm"}
+
+// native runs test for the machine's own architecture, and for its 32-bit sibling where the kernel can run that.
+func native(t *testing.T, test func(t *testing.T, s subject)) {
+	t.Helper()
+	host, ok := targets.Host()
+	if !ok {
+		t.Skip("skipped: pause is not built for the architecture of this machine")
+	}
+	for _, target := range targets.All() {
+		if target.Arch != host.Arch && target.Arch != siblings[host.Arch] {
+			continue
+		}
+		t.Run(target.Arch, func(t *testing.T) {
+			pid1.Available(t)
+			bin := target.Binary(t)
+			if target.Arch != host.Arch && !runsHere(bin) {
+				t.Skipf("skipped: this kernel does not run %s programs; TestEmulated covers them", target.Arch)
+			}
+			test(t, subject{target, bin})
+		})
+	}
+}
+
+// runsHere reports whether the kernel can execute bin.
+func runsHere(bin string) bool {
+	p, err := pid1.Start(pid1.Spec{Argv: []string{bin, "-v"}, Ordinary: true})
+	if err != nil {
+		return false
+	}
+	p.Kill()
+	return true
+}
+
+// start runs spec until the end of the test.
+func start(t *testing.T, spec pid1.Spec) *pid1.Process {
+	t.Helper()
+	p, err := pid1.Start(spec)
+	check(t, err)
+	t.Cleanup(p.Kill)
+	return p
+}
+
+// asleep is start, and then waits until the program sleeps.
+func (s subject) asleep(t *testing.T, spec pid1.Spec) *pid1.Process {
+	t.Helper()
+	p := start(t, spec)
+	check(t, p.AwaitSleep(s.Sleep()))
+	return p
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// exits expects that p has ended, or soon does, by itself with the given status.
+func exits(t *testing.T, p *pid1.Process, code int) {
+	t.Helper()
+	status, err := p.Wait()
+	check(t, err)
+	if !status.Exited() || status.ExitStatus() != code {
+		t.Fatalf("got %s; want exit status %d", describe(status), code)
+	}
+}
+
+// fails expects that p has ended, or soon does, by itself with a status other than 0.
+func fails(t *testing.T, p *pid1.Process) {
+	t.Helper()
+	status, err := p.Wait()
+	check(t, err)
+	if !status.Exited() || status.ExitStatus() == 0 {
+		t.Fatalf("got %s; want an exit status other than 0", describe(status))
+	}
+}
+
+func describe(status unix.WaitStatus) string {
+	if status.Signaled() {
+		return "death by " + unix.SignalName(status.Signal())
+	}
+	return fmt.Sprintf("exit status %d", status.ExitStatus())
+}
+
+// places are the two positions that a program can be in.
+var places = []struct {
+	name     string
+	ordinary bool
+}{{"PID1", false}, {"ordinary", true}}
+
+// stops are the signals that ask pause to leave.
+var stops = []syscall.Signal{unix.SIGINT, unix.SIGTERM}
+
+// SIGINT and SIGTERM end it with status 0, as PID 1 and as an ordinary process, whatever dispositions and mask it
+// inherited.
+func TestStops(t *testing.T) {
+	all := make([]syscall.Signal, 0, 64)
+	for s := syscall.Signal(1); s <= 64; s++ {
+		if s != unix.SIGKILL && s != unix.SIGSTOP && s != 32 && s != 33 {
+			all = append(all, s)
+		}
+	}
+	scenes := []struct {
+		name  string
+		scene *pid1.Scene
+	}{
+		{"clean", nil},
+		{"ignored by parent", &pid1.Scene{Ignore: stops}},
+		{"blocked by parent", &pid1.Scene{Block: all}},
+	}
+	native(t, func(t *testing.T, s subject) {
+		for _, place := range places {
+			for _, scene := range scenes {
+				for _, stop := range stops {
+					t.Run(fmt.Sprintf("%s/%s/%s", place.name, scene.name, unix.SignalName(stop)), func(t *testing.T) {
+						p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Ordinary: place.ordinary, Scene: scene.scene})
+						check(t, p.Signal(stop))
+						exits(t, p, 0)
+					})
+				}
+			}
+		}
+	})
+}
+
+// Ten thousand times in a row, a stop signal sent as soon as the program is seen to sleep ends it: none is lost.
+func TestStopsAtOnceEveryTime(t *testing.T) {
+	host, _ := targets.Host()
+	native(t, func(t *testing.T, s subject) {
+		count := 10_000
+		if testing.Short() || s.Arch != host.Arch {
+			count = 500
+		}
+		var started atomic.Int64
+		var failed atomic.Pointer[error]
+		var workers sync.WaitGroup
+		for range 2 * runtime.NumCPU() {
+			workers.Go(func() {
+				for failed.Load() == nil {
+					i := int(started.Add(1))
+					if i > count {
+						return
+					}
+					if err := s.stopAtOnce(stops[i%len(stops)]); err != nil {
+						err = fmt.Errorf("run %d of %d: %w", i, count, err)
+						failed.Store(&err)
+					}
+				}
+			})
+		}
+		workers.Wait()
+		if err := failed.Load(); err != nil {
+			t.Fatal(*err)
+		}
+	})
+}
+
+// stopAtOnce runs s, sends it stop as soon as it sleeps, and expects that it exits with status 0.
+func (s subject) stopAtOnce(stop syscall.Signal) error {
+	p, err := pid1.Start(pid1.Spec{Argv: []string{s.bin}})
+	if err != nil {
+		return err
+	}
+	defer p.Kill()
+	if err := p.AwaitSleep(s.Sleep()); err != nil {
+		return err
+	}
+	if err := p.Signal(stop); err != nil {
+		return err
+	}
+	status, err := p.Wait()
+	if err != nil {
+		return err
+	}
+	if !status.Exited() || status.ExitStatus() != 0 {
+		return fmt.Errorf("%s after %s; want exit status 0", describe(status), unix.SignalName(stop))
+	}
+	return nil
+}
+
+// At no point after the mask is set is a stop signal lost: it is sent before and after each system call that follows,
+// those of waking up for SIGCHLD included.
+func TestStopsAtEverySystemCall(t *testing.T) {
+	native(t, func(t *testing.T, s subject) {
+		for _, stop := range stops {
+			for at, more := 0, true; more; at++ {
+				masked, seen, woken, sent := false, 0, false, false
+				status, err := pid1.Trace(pid1.Spec{Argv: []string{s.bin}}, func(halt pid1.Stop) error {
+					if !masked {
+						masked = halt.After && halt.Call == s.Calls[targets.CallMask]
+						if !masked {
+							return nil
+						}
+					}
+					sleeps := !halt.After && halt.Call == s.Sleep()
+					switch {
+					case sent:
+						return nil
+					case seen == at || sleeps && woken:
+						// Where it would sleep for the second time, there is nothing left to try.
+						more = !sleeps || !woken
+						sent = true
+						return unix.Kill(halt.Pid, stop)
+					case sleeps:
+						woken = true
+						seen++
+						return unix.Kill(halt.Pid, unix.SIGCHLD)
+					}
+					seen++
+					return nil
+				})
+				if err != nil || !status.Exited() || status.ExitStatus() != 0 {
+					t.Fatalf("%s at halt %d after the mask is set: %s, %v; want exit status 0", unix.SignalName(stop), at, describe(status), err)
+				}
+				if !masked {
+					t.Fatal("the program never set its signal mask")
+				}
+				if at > 100 {
+					t.Fatal("the program makes more system calls than it should need")
+				}
+			}
+		}
+	})
+}
+
+// Every other signal that the kernel lets through leaves it asleep as PID 1, undisturbed, wherever it comes from.
+func TestOtherSignalsLeavePID1Asleep(t *testing.T) {
+	native(t, func(t *testing.T, s subject) {
+		p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Scene: &pid1.Scene{Agent: true}})
+		before, err := p.Stat()
+		check(t, err)
+		for signal := syscall.Signal(1); signal <= 64; signal++ {
+			switch signal {
+			case unix.SIGINT, unix.SIGTERM, unix.SIGCHLD: // its own
+				continue
+			case unix.SIGKILL, unix.SIGSTOP: // from outside, no program has a say in these
+			default:
+				check(t, p.Signal(signal))
+			}
+			if err := p.Ask("kill %d", signal); err != nil {
+				t.Fatalf("%s from inside: %v", unix.SignalName(signal), err)
+			}
+			check(t, p.AwaitSleep(s.Sleep()))
+			after, err := p.Stat()
+			check(t, err)
+			if after != before {
+				t.Fatalf("%s disturbed it: %+v before, %+v after", unix.SignalName(signal), before, after)
+			}
+		}
+		_ = p.Ask("kill %d", unix.SIGTERM) // the agent may not live to answer: PID 1 takes it along
+		exits(t, p, 0)
+	})
+}
+
+// As an ordinary process, other signals have their default effect.
+func TestOtherSignalsActOnOrdinaryProcess(t *testing.T) {
+	native(t, func(t *testing.T, s subject) {
+		for _, signal := range []syscall.Signal{unix.SIGHUP, unix.SIGUSR1, unix.SIGQUIT, unix.SIGPIPE, unix.SIGALRM} {
+			t.Run(unix.SignalName(signal), func(t *testing.T) {
+				p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Ordinary: true})
+				// SIGQUIT would leave a core file behind.
+				check(t, unix.Prlimit(p.Pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil))
+				check(t, p.Signal(signal))
+				status, err := p.Wait()
+				check(t, err)
+				if !status.Signaled() || status.Signal() != signal {
+					t.Fatalf("got %s; want death by %s", describe(status), unix.SignalName(signal))
+				}
+			})
+		}
+		t.Run("SIGTSTP", func(t *testing.T) {
+			p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Ordinary: true})
+			check(t, p.Signal(unix.SIGTSTP))
+			check(t, p.AwaitState("T"))
+			check(t, p.Signal(unix.SIGCONT))
+			check(t, p.AwaitState("S"))
+			check(t, p.Signal(unix.SIGTERM))
+			exits(t, p, 0)
+		})
+	})
+}
+
+// Being stopped and continued, which interrupts the sleep with EINTR, only makes it sleep again.
+func TestSleepsOnWhenContinued(t *testing.T) {
+	native(t, func(t *testing.T, s subject) {
+		for _, place := range places {
+			t.Run(place.name, func(t *testing.T) {
+				p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Ordinary: place.ordinary})
+				for range 20 {
+					check(t, p.Signal(unix.SIGSTOP))
+					check(t, p.AwaitState("T"))
+					check(t, p.Signal(unix.SIGCONT))
+					check(t, p.AwaitState("S"))
+				}
+				check(t, p.AwaitSleep(s.Sleep()))
+				check(t, p.Signal(unix.SIGTERM))
+				exits(t, p, 0)
+			})
+		}
+	})
+}
+
+// SIGCHLD without a child that has ended only makes it sleep again, with no child at all and with a living one.
+func TestSleepsOnAfterIdleChildSignal(t *testing.T) {
+	native(t, func(t *testing.T, s subject) {
+		for _, place := range places {
+			for _, child := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/child=%v", place.name, child), func(t *testing.T) {
+					p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Ordinary: place.ordinary, Scene: &pid1.Scene{Agent: child}})
+					for range 20 {
+						check(t, p.Signal(unix.SIGCHLD))
+						check(t, p.AwaitSleep(s.Sleep()))
+					}
+					check(t, p.Signal(unix.SIGTERM))
+					exits(t, p, 0)
+				})
+			}
+		}
+	})
+}
+
+// It reaps 1,000 orphans that it inherits alive and that then all end at once, and 200 that it inherits dead; also
+// where it inherited that SIGCHLD is ignored or blocked.
+func TestReapsOrphans(t *testing.T) {
+	scenes := map[string]pid1.Scene{
+		"clean":           {},
+		"SIGCHLD ignored": {Ignore: []syscall.Signal{unix.SIGCHLD}},
+		"SIGCHLD blocked": {Block: []syscall.Signal{unix.SIGCHLD}},
+	}
+	native(t, func(t *testing.T, s subject) {
+		for name, scene := range scenes {
+			t.Run(name, func(t *testing.T) {
+				scene.Agent = true
+				scene.Child = []string{s.bin, "-v"}
+				p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Scene: &scene})
+				reapsOrphans(t, p, 1000, 200)
+				check(t, p.AwaitSleep(s.Sleep()))
+				check(t, p.Signal(unix.SIGTERM))
+				exits(t, p, 0)
+			})
+		}
+	})
+}
+
+// reapsOrphans has the agent of p make children and end, and expects that p reaps whatever is dead, and only that.
+func reapsOrphans(t *testing.T, p *pid1.Process, living, dead int) {
+	t.Helper()
+	check(t, p.AwaitNamespace(2))
+	check(t, p.Ask("orphans %d", living))
+	check(t, p.Ask("zombies %d", dead))
+	check(t, p.AwaitNamespace(2+living+dead))
+	check(t, p.Ask("exit"))
+	check(t, p.AwaitNamespace(1+living))
+
+	orphans, err := p.Namespace()
+	check(t, err)
+	for _, orphan := range orphans {
+		if orphan.Pid != p.Pid {
+			check(t, unix.Kill(orphan.Pid, unix.SIGKILL))
+		}
+	}
+	check(t, p.AwaitNamespace(1))
+}
+
+// It reaps 200 children that were dead before it was executed, although no signal announces them any more.
+func TestReapsChildrenDeadBeforeItStarts(t *testing.T) {
+	native(t, func(t *testing.T, s subject) {
+		for _, place := range places {
+			t.Run(place.name, func(t *testing.T) {
+				scene := &pid1.Scene{Zombies: 200, Child: []string{s.bin, "-v"}}
+				p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Ordinary: place.ordinary, Scene: scene})
+				if place.ordinary {
+					check(t, p.AwaitChildren(0))
+				} else {
+					check(t, p.AwaitNamespace(1))
+				}
+				check(t, p.Signal(unix.SIGTERM))
+				exits(t, p, 0)
+			})
+		}
+	})
+}
+
+// With 1,000 children alive, SIGTERM still ends it at once; the kernel ends the children.
+func TestStopsWithChildrenAlive(t *testing.T) {
+	native(t, func(t *testing.T, s subject) {
+		p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Scene: &pid1.Scene{Agent: true}})
+		check(t, p.Ask("orphans 1000"))
+		check(t, p.Ask("exit"))
+		check(t, p.AwaitNamespace(1001))
+		check(t, p.Signal(unix.SIGTERM))
+		exits(t, p, 0)
+	})
+}
