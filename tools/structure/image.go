@@ -1,6 +1,7 @@
 package structure
 
 import (
+	"archive/tar"
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"example.com/pause/tools/golden"
@@ -46,10 +48,9 @@ func Open(dir string, platform *v1.Platform) (*Image, error) {
 	return image, nil
 }
 
-// choose finds the image among what index.json lists, and in the image indexes there.
-func choose(layout *oci.Layout, platform *v1.Platform) (*oci.Manifest, *v1.Platform, error) {
-	var images []*oci.Manifest
-	var entries []*v1.Platform
+// list returns the images among what index.json lists, and in the image indexes there, and what their entries say about
+// their platforms, nil if nothing.
+func list(layout *oci.Layout) (images []*oci.Manifest, entries []*v1.Platform) {
 	// Entries rather than descriptors: one image may be listed twice, for two platforms.
 	var walk func(manifests []*oci.Manifest, listed []*ojson.Object)
 	walk = func(manifests []*oci.Manifest, listed []*ojson.Object) {
@@ -68,6 +69,12 @@ func choose(layout *oci.Layout, platform *v1.Platform) (*oci.Manifest, *v1.Platf
 		}
 	}
 	walk(layout.Manifests, layout.Entries)
+	return images, entries
+}
+
+// choose finds the image for the platform.
+func choose(layout *oci.Layout, platform *v1.Platform) (*oci.Manifest, *v1.Platform, error) {
+	images, entries := list(layout)
 	if len(images) == 1 {
 		return images[0], entries[0], nil
 	}
@@ -152,4 +159,42 @@ func (image *Image) Bytes() int {
 		n += len(layer)
 	}
 	return n
+}
+
+// ReadAll reads and verifies the OCI layout in the folder dir and returns its images, those of indexes included, in order,
+// and the root: what the only entry of index.json points to.
+func ReadAll(dir string) (root *oci.Manifest, images []*Image, err error) {
+	layout, err := oci.Open(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if root, err = layout.Only(); err != nil {
+		return nil, nil, err
+	}
+	manifests, entries := list(layout)
+	for i, manifest := range manifests {
+		image := &Image{manifest: manifest, entry: entries[i]}
+		if err := image.load(layout); err != nil {
+			return nil, nil, fmt.Errorf("%s: image %s: %w", dir, manifest.Desc.Digest, err)
+		}
+		images = append(images, image)
+	}
+	return root, images, nil
+}
+
+// Digest returns the digest of the image manifest.
+func (image *Image) Digest() digest.Digest { return image.manifest.Desc.Digest }
+
+// Platform returns what the config says the image runs on, as os/architecture[/variant].
+func (image *Image) Platform() string { return platformText(image.config.Platform) }
+
+// Files returns the content of the regular files of the image by their absolute paths, layers and whiteouts applied.
+func (image *Image) Files() map[string][]byte {
+	files := map[string][]byte{}
+	for name, e := range image.files {
+		if e.header.Typeflag == tar.TypeReg {
+			files[name] = e.content
+		}
+	}
+	return files
 }

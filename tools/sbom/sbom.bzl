@@ -1,0 +1,72 @@
+"""sbom: what an image is made of (SPDX 2.3) and how it was made (in-toto, SLSA provenance), from what Bazel knows."""
+
+_GO_TOOLCHAIN = "@rules_go//go:toolchain"
+
+def _sbom_impl(ctx):
+    document = ctx.actions.declare_file(ctx.label.name + ".spdx.json")
+    provenance = ctx.actions.declare_file(ctx.label.name + ".intoto.json")
+    args = ctx.actions.args()
+    args.add_all("--image", [ctx.file.image], expand_directories = False)
+    args.add("--name", ctx.attr.image_name)
+    args.add("--version", ctx.attr.version)
+    args.add("--module", ctx.attr.module)
+    args.add("--go-version", ctx.toolchains[_GO_TOOLCHAIN].sdk.version)
+    args.add_all(ctx.files.srcs, before_each = "--source")
+    args.add("--output", document)
+    args.add("--provenance", provenance)
+
+    # In the main repository a label's text begins with @@ or @; the provenance names the target as people write it.
+    args.add("--target", "//{}:{}".format(ctx.attr.image.label.package, ctx.attr.image.label.name))
+    ctx.actions.run(
+        executable = ctx.executable._sbom,
+        arguments = [args],
+        inputs = [ctx.file.image] + ctx.files.srcs,
+        outputs = [document, provenance],
+        mnemonic = "Sbom",
+        progress_message = "Describing %{label}",
+    )
+    return [
+        DefaultInfo(files = depset([document, provenance])),
+        OutputGroupInfo(
+            provenance = depset([provenance]),
+            spdx = depset([document]),
+        ),
+    ]
+
+sbom = rule(
+    implementation = _sbom_impl,
+    doc = """Writes NAME.spdx.json and NAME.intoto.json, which depend on the image and its sources alone.
+
+Each is also an output group of its own: spdx and provenance.""",
+    attrs = {
+        "image": attr.label(
+            mandatory = True,
+            allow_single_file = True,
+            doc = "An OCI layout, a folder, whose index.json points to one image or one image index.",
+        ),
+        "image_name": attr.string(
+            default = "pause",
+            doc = "Name of the image, without registry and tag.",
+        ),
+        "module": attr.string(
+            default = "example.com/pause",
+            doc = "Path of the Go module that the program is built from.",
+        ),
+        "srcs": attr.label_list(
+            mandatory = True,
+            allow_empty = False,
+            allow_files = True,
+            doc = "All the files that the program is built from.",
+        ),
+        "version": attr.string(
+            mandatory = True,
+            doc = "Version of the image and of the module, such as 1.0.0.",
+        ),
+        "_sbom": attr.label(
+            default = "//tools/sbom/cmd/sbom",
+            executable = True,
+            cfg = "exec",
+        ),
+    },
+    toolchains = [_GO_TOOLCHAIN],
+)
