@@ -10,18 +10,19 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"example.com/pause/tools/oci"
+	"example.com/pause/tools/oci/cli"
 	"example.com/pause/tools/oci/stage"
 )
 
 const usage = `Usage: oci COMMAND FLAGS
 
-  image    build the OCI layout of an image, from scratch or from another image
-  index    build the OCI layout of a multi-architecture index
-  digest   print the digest of a layout's image or index
-  archive  pack a layout into a tar archive, for engines or for carrying it elsewhere
+  image     build the OCI layout of an image, from scratch or from another image
+  index     build the OCI layout of a multi-architecture index
+  digest    print the digest of a layout's image or index
+  artifact  build the OCI layout of a file attached to an image or index, such as an SBOM
+  archive   pack a layout into a tar archive, for engines or for carrying it elsewhere
 
 "oci COMMAND -help" lists the flags of a command.
 `
@@ -35,54 +36,10 @@ func main() {
 
 // run is main without the process: it writes to stdout and returns the error to report.
 func run(args []string, stdout io.Writer) error {
-	if len(args) == 0 {
-		return errors.New("which command? \"oci help\" lists them")
-	}
-	commands := map[string]func(*flag.FlagSet, []string, io.Writer) error{
-		"image": image, "index": index, "digest": digest, "archive": archive,
-	}
-	switch command, ok := commands[args[0]]; {
-	case ok:
-		flags := flag.NewFlagSet("oci "+args[0], flag.ContinueOnError)
-		flags.SetOutput(io.Discard)
-		err := command(flags, args[1:], stdout)
-		if errors.Is(err, flag.ErrHelp) {
-			flags.SetOutput(stdout)
-			flags.PrintDefaults()
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", args[0], err)
-		}
-		return nil
-	case args[0] == "help", strings.TrimLeft(args[0], "-") == "help", args[0] == "-h":
-		_, err := io.WriteString(stdout, usage)
-		return err
-	}
-	return fmt.Errorf("no command %q; \"oci help\" lists them", args[0])
+	return cli.Run(usage, map[string]cli.Command{
+		"image": image, "index": index, "digest": digest, "archive": archive, "artifact": artifact,
+	}, args, stdout)
 }
-
-// parse reads the flags and checks that nothing is left over and that the required ones are there.
-func parse(flags *flag.FlagSet, args []string, required ...string) error {
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	for _, name := range required {
-		if f := flags.Lookup(name); f.Value.String() == "" {
-			return fmt.Errorf("--%s is needed", name)
-		}
-	}
-	return nil
-}
-
-// list is a flag that may be given several times.
-type list []string
-
-func (l *list) String() string     { return strings.Join(*l, ",") }
-func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 
 // fileFlag makes a flag that names a file and reads it.
 func fileFlag(flags *flag.FlagSet, name, usage string) **string {
@@ -127,7 +84,7 @@ func image(flags *flag.FlagSet, args []string, _ io.Writer) error {
 	labels := fileFlag(flags, "labels", "`file` of name=value lines")
 	annotations := fileFlag(flags, "annotations", "`file` of name=value lines, for the manifest")
 	created := fileFlag(flags, "created", "`file` with a date as RFC 3339 has it; 1970-01-01T00:00:00Z by default")
-	if err := parse(flags, args, "output"); err != nil {
+	if err := cli.Parse(flags, args, "output"); err != nil {
 		return err
 	}
 	if o.Base != "" && (o.Platform.OS != "" || o.Platform.Architecture != "" || o.Platform.Variant != "") {
@@ -139,11 +96,11 @@ func image(flags *flag.FlagSet, args []string, _ io.Writer) error {
 }
 
 func index(flags *flag.FlagSet, args []string, _ io.Writer) error {
-	var images list
+	var images cli.List
 	output := flags.String("output", "", "`folder` to make; the index's OCI layout")
 	flags.Var(&images, "image", "`folder` with the OCI layout of an image; may be repeated, the order is kept")
 	annotations := fileFlag(flags, "annotations", "`file` of name=value lines, for the index")
-	if err := parse(flags, args, "output", "image"); err != nil {
+	if err := cli.Parse(flags, args, "output", "image"); err != nil {
 		return err
 	}
 	return oci.BuildIndex(*output, images, *annotations)
@@ -152,7 +109,7 @@ func index(flags *flag.FlagSet, args []string, _ io.Writer) error {
 func digest(flags *flag.FlagSet, args []string, stdout io.Writer) error {
 	layout := flags.String("layout", "", "`folder` with an OCI layout of one image or index")
 	output := flags.String("output", "", "`file` to write; standard output by default")
-	if err := parse(flags, args, "layout"); err != nil {
+	if err := cli.Parse(flags, args, "layout"); err != nil {
 		return err
 	}
 	if *output == "" {
@@ -162,13 +119,14 @@ func digest(flags *flag.FlagSet, args []string, stdout io.Writer) error {
 }
 
 func archive(flags *flag.FlagSet, args []string, _ io.Writer) error {
-	var tags list
+	var tags cli.List
 	format := flags.String("format", string(oci.FormatDocker), "docker (one image) or oci (an image or a whole index)")
 	layout := flags.String("layout", "", "`folder` with an OCI layout of one image or index")
 	flags.Var(&tags, "repo-tag", "`reference` such as pause:latest to call it by; may be repeated")
+	tags.LinesVar(flags, "repo-tags", "`file` with such references, one a line")
 	platform := flags.String("platform", "", "`OS/ARCHITECTURE[/VARIANT]` of the image to take out of an index")
 	output := flags.String("output", "", "`file` to write")
-	if err := parse(flags, args, "layout", "output"); err != nil {
+	if err := cli.Parse(flags, args, "layout", "output"); err != nil {
 		return err
 	}
 	o := oci.ArchiveOptions{Format: oci.Format(*format), RepoTags: tags}
@@ -180,4 +138,19 @@ func archive(flags *flag.FlagSet, args []string, _ io.Writer) error {
 		o.Platform = &p
 	}
 	return stage.File(*output, func(f *os.File) error { return oci.WriteArchive(f, *layout, o) })
+}
+
+func artifact(flags *flag.FlagSet, args []string, _ io.Writer) error {
+	var o oci.ArtifactOptions
+	output := flags.String("output", "", "`folder` to make; the artifact's OCI layout")
+	flags.StringVar(&o.Subject, "subject", "", "`folder` with the OCI layout of the image or index that it is attached to")
+	flags.StringVar(&o.Type, "artifact-type", "", "media `type` that says what the artifact is, such as application/spdx+json")
+	flags.StringVar(&o.MediaType, "media-type", "", "media `type` of the file; the artifact type by default")
+	flags.StringVar(&o.File, "file", "", "`file` to attach")
+	annotations := fileFlag(flags, "annotations", "`file` of name=value lines")
+	if err := cli.Parse(flags, args, "output", "subject", "artifact-type", "file"); err != nil {
+		return err
+	}
+	o.Annotations = *annotations
+	return oci.BuildArtifact(*output, o)
 }

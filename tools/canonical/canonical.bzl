@@ -1,0 +1,35 @@
+"""canonical: an OCI layout whose digest depends on its content alone."""
+
+def _canonical_impl(ctx):
+    output = ctx.actions.declare_directory(ctx.label.name)
+    args = ctx.actions.args()
+    args.add_all("--output", [output], expand_directories = False)
+    args.add_all([ctx.file.layout], expand_directories = False)
+    ctx.actions.run(
+        executable = ctx.executable._canonical,
+        arguments = [args],
+        inputs = [ctx.file.layout],
+        outputs = [output],
+        mnemonic = "OCICanonical",
+        progress_message = "Writing the canonical form of %{label}",
+    )
+    return DefaultInfo(files = depset([output]))
+
+canonical = rule(
+    implementation = _canonical_impl,
+    attrs = {
+        "layout": attr.label(
+            allow_single_file = True,
+            doc = "An OCI layout, a folder: of an oci_image or an oci_image_index.",
+            mandatory = True,
+        ),
+        "_canonical": attr.label(
+            cfg = "exec",
+            default = "//tools/canonical/cmd/canonical",
+            executable = True,
+        ),
+    },
+    doc = """Writes an OCI layout again in the canonical form of docs/canonical.md.
+
+The result is an image or an index like any other: it goes into oci_image_index, oci_load and oci_push.""",
+)

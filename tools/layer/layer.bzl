@@ -1,0 +1,40 @@
+"""layer: the layer of an image, made of one file."""
+
+def _layer_impl(ctx):
+    output = ctx.actions.declare_file(ctx.label.name + ".tar.gz")
+    args = ctx.actions.args()
+    args.add("--output", output)
+    args.add("--name", ctx.attr.path)
+    args.add(ctx.file.src)
+    ctx.actions.run(
+        executable = ctx.executable._layer,
+        arguments = [args],
+        inputs = [ctx.file.src],
+        outputs = [output],
+        mnemonic = "Layer",
+        progress_message = "Making layer %{label}",
+    )
+    return DefaultInfo(files = depset([output]))
+
+layer = rule(
+    implementation = _layer_impl,
+    attrs = {
+        "path": attr.string(
+            default = "pause",
+            doc = "The file's path in the image, without a slash in front.",
+        ),
+        "src": attr.label(
+            allow_single_file = True,
+            doc = "The file.",
+            mandatory = True,
+        ),
+        "_layer": attr.label(
+            cfg = "exec",
+            default = "//tools/layer/cmd/layer",
+            executable = True,
+        ),
+    },
+    doc = """Writes NAME.tar.gz, a layer with one file: USTAR, mode 0555, owner 0:0, no date, compressed as far as gzip goes.
+
+The bytes depend on the file's content and its path alone.""",
+)
