@@ -35,7 +35,7 @@ type Target struct {
 	Machine elf.Machine // e_machine
 	Class   elf.Class
 	Data    elf.Data // byte order
-	// Flags is e_flags as the architecture's ABI defines it: float ABI, ABI version, instruction set.
+	// Flags is e_flags: float ABI, ABI version, instruction set. Every Go program of the architecture has the same.
 	Flags uint32
 	// PageSize is the largest page size, in bytes, that Linux is commonly built with: a loadable segment must be aligned
 	// to it, or the kernel refuses the file there.
@@ -78,7 +78,7 @@ var all = []Target{
 		Magic: "ARM aarch64", Emulator: "qemu-aarch64", Audit: 0xc00000b7, Calls: calls(135, 137, 260, 94, 64), Exec: 221,
 	},
 	{
-		// EF_ARM_EABI_VER5 and EF_ARM_HASENTRY.
+		// EF_ARM_EABI_VER5, and EF_ARM_HASENTRY from before the EABI.
 		Arch: "arm", Machine: elf.EM_ARM, Class: elf.ELFCLASS32, Data: lsb, Flags: 0x05000002, PageSize: 4 << 10,
 		Magic: "ARM, EABI5", Emulator: "qemu-arm", Audit: 0x40000028, Calls: calls32(175, 114, 248, 4), Exec: 11,
 	},
@@ -102,7 +102,8 @@ var all = []Target{
 		Magic: "64-bit PowerPC", Emulator: "qemu-ppc64le", Audit: 0xc0000015, Calls: calls(174, 176, 114, 234, 4), Exec: 11,
 	},
 	{
-		Arch: "s390x", Machine: elf.EM_S390, Class: elf.ELFCLASS64, Data: msb, Flags: 0, PageSize: 4 << 10,
+		// EF_S390_HIGH_GPRS, which every 64-bit program may take for granted.
+		Arch: "s390x", Machine: elf.EM_S390, Class: elf.ELFCLASS64, Data: msb, Flags: 0x1, PageSize: 4 << 10,
 		Magic: "IBM S/390", Emulator: "qemu-s390x", Audit: 0x80000016, Calls: calls(175, 177, 114, 248, 4), Exec: 11,
 	},
 	{
