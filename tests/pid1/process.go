@@ -290,6 +290,39 @@ func (p *Process) AwaitSleep(calls ...uint64) error {
 	})
 }
 
+// AwaitIdle waits until every thread of the process has slept for 20 ms on end. That is how a program is known to be
+// ready whose sleep may be in any system call; where the call is known, AwaitSleep is faster and exact.
+func (p *Process) AwaitIdle() error {
+	const enough = 20 * time.Millisecond
+	last, since := "", time.Now()
+	return p.await("is idle", func() (bool, error) {
+		tasks, err := filepath.Glob(p.proc("task/[0-9]*/status"))
+		if err != nil {
+			return false, err
+		}
+		now, asleep := "", true
+		for _, task := range tasks {
+			text, err := os.ReadFile(task)
+			if err != nil {
+				return false, nil // a thread that has ended meanwhile
+			}
+			for line := range strings.Lines(string(text)) {
+				switch {
+				case strings.HasPrefix(line, "State:"):
+					asleep = asleep && strings.Contains(line, "S (")
+				case strings.Contains(line, "ctxt_switches:"):
+					now += line
+				}
+			}
+		}
+		if !asleep || now != last {
+			last, since = now, time.Now()
+			return false, nil
+		}
+		return time.Since(since) >= enough, nil
+	})
+}
+
 // AwaitState waits until the process is in one of the states of /proc/PID/stat, such as "T" for stopped.
 func (p *Process) AwaitState(states string) error {
 	return p.await("is in state "+states, func() (bool, error) {

@@ -47,12 +47,3 @@ C with musl                              17,700                19.7
 		t.Errorf("got%swant%s", got, want)
 	}
 }
-
-// Numbers have a comma between each three digits.
-func TestThousands(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 743_952: "743,952", 1_000_000: "1,000,000", -1234: "-1,234", -123: "-123"} {
-		if got := size.Thousands(n); got != want {
-			t.Errorf("%d: got %q; want %q", n, got, want)
-		}
-	}
-}

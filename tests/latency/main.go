@@ -1,0 +1,91 @@
+//go:build linux
+
+// Command latency measures how long pause takes to leave as PID 1 when it gets SIGTERM, next to the ordinary Go program
+// and C programs that do the same, and prints a table.
+//
+// The binaries come from the environment: PAUSE_LINUX_AMD64 (or that of the machine's own architecture) and, if set,
+// IDIOMATIC. The C references are compiled on the spot, where a C compiler is on PATH.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+
+	"example.com/pause/tests/latency/stop"
+	"example.com/pause/tests/pid1"
+	"example.com/pause/tests/reference"
+	"example.com/pause/tests/targets"
+)
+
+func main() {
+	pid1.Main()
+	runs := flag.Int("runs", 100, "how often to run each program")
+	flag.Parse()
+	if err := run(*runs, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "latency:", err)
+		os.Exit(1)
+	}
+}
+
+// run measures and prints; it is an error if pause, in any run, did not end with status 0.
+func run(runs int, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q; see -help", args[0])
+	}
+	if runs < 1 {
+		return fmt.Errorf("-runs=%d: want 1 or more", runs)
+	}
+	dir, err := os.MkdirTemp("", "pause-latency-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	programs, err := collect(dir)
+	if err != nil {
+		return err
+	}
+	results, err := stop.Measure(programs, runs, nil)
+	if err != nil {
+		return err
+	}
+	if err := stop.WriteTable(os.Stdout, results); err != nil {
+		return err
+	}
+	if failed := results[0].Failed; failed > 0 {
+		return fmt.Errorf("pause did not end with status 0 in %d of %d runs", failed, runs)
+	}
+	return nil
+}
+
+// collect returns what to measure, pause first; it builds the references in folder dir.
+func collect(dir string) ([]stop.Program, error) {
+	host, ok := targets.Host()
+	if !ok {
+		return nil, errors.New("pause is not built for the architecture of this machine")
+	}
+	path, err := targets.Locate(host.Env())
+	if err != nil {
+		return nil, fmt.Errorf("%w; it names the binary to measure, and `bazel run //tests/latency` sets it", err)
+	}
+	programs := []stop.Program{{Name: "pause", Path: path}}
+	if os.Getenv("IDIOMATIC") != "" {
+		path, err := targets.Locate("IDIOMATIC")
+		if err != nil {
+			return nil, err
+		}
+		programs = append(programs, stop.Program{Name: "ordinary Go", Path: path})
+	}
+	references, missing, err := reference.Build(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, line := range missing {
+		fmt.Fprintln(os.Stderr, "latency: left out:", line)
+	}
+	for _, r := range references {
+		programs = append(programs, stop.Program{Name: r.Name, Path: r.Path})
+	}
+	return programs, nil
+}

@@ -1,0 +1,122 @@
+//go:build linux
+
+// Package stop measures how long a program that runs as PID 1 takes to leave once it is asked to.
+package stop
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"example.com/pause/tests/pid1"
+	"example.com/pause/tests/table"
+)
+
+// A Program is one to measure.
+type Program struct {
+	Name string // for the table
+	Path string
+}
+
+// A Result is what was measured of a Program.
+type Result struct {
+	Program
+	Took    []time.Duration // from SIGTERM to the end of the process, ascending; of the runs that ended with status 0
+	Failed  int             // runs that ended otherwise
+	Threads int             // while asleep, in the last run
+	RSS     int64           // bytes resident while asleep, in the last run
+}
+
+// Measure runs each program runs times as PID 1 of a namespace of its own, sends it SIGTERM once it is idle, and waits
+// until it has ended. The programs take turns, so that whatever else the machine does strikes them alike. Progress, if
+// not nil, is called after each turn.
+func Measure(programs []Program, runs int, progress func(turn int)) ([]Result, error) {
+	results := make([]Result, len(programs))
+	for i, p := range programs {
+		results[i].Program = p
+	}
+	for turn := range runs {
+		for i := range results {
+			if err := results[i].run(); err != nil {
+				return nil, fmt.Errorf("%s: %w", results[i].Name, err)
+			}
+		}
+		if progress != nil {
+			progress(turn + 1)
+		}
+	}
+	for i := range results {
+		slices.Sort(results[i].Took)
+	}
+	return results, nil
+}
+
+// run adds one run to r.
+func (r *Result) run() error {
+	p, err := pid1.Start(pid1.Spec{Argv: []string{r.Path}})
+	if err != nil {
+		return err
+	}
+	defer p.Kill()
+	if err := p.AwaitIdle(); err != nil {
+		return err
+	}
+	stat, err := p.Stat()
+	if err != nil {
+		return err
+	}
+	r.Threads = stat.Threads
+	if r.RSS, err = p.RSS(); err != nil {
+		return err
+	}
+
+	asked := time.Now()
+	if err := p.Signal(unix.SIGTERM); err != nil {
+		return err
+	}
+	status, err := p.Wait()
+	took := time.Since(asked)
+	if err != nil {
+		return err
+	}
+	if !status.Exited() || status.ExitStatus() != 0 {
+		r.Failed++
+		return nil
+	}
+	r.Took = append(r.Took, took)
+	return nil
+}
+
+// Percentile returns the smallest of the ascending durations that at least percent of a hundred do not exceed, and 0 if
+// there are none.
+func Percentile(ascending []time.Duration, percent int) time.Duration {
+	if len(ascending) == 0 {
+		return 0
+	}
+	i := (len(ascending)*percent + 99) / 100
+	return ascending[max(i, 1)-1]
+}
+
+// WriteTable prints results, with medians as multiples of the first one's.
+func WriteTable(out io.Writer, results []Result) error {
+	rows := [][]string{{"SIGTERM to exit, as PID 1", "runs", "failed", "median us", "95 % us", "times the first", "threads", "RSS kB"}}
+	for _, r := range results {
+		median := Percentile(r.Took, 50)
+		ratio := "-"
+		if first := Percentile(results[0].Took, 50); first > 0 && median > 0 {
+			ratio = strconv.FormatFloat(float64(median)/float64(first), 'f', 2, 64)
+		}
+		rows = append(rows, []string{
+			r.Name, strconv.Itoa(len(r.Took) + r.Failed), strconv.Itoa(r.Failed),
+			micro(median), micro(Percentile(r.Took, 95)), ratio, strconv.Itoa(r.Threads), table.Thousands(r.RSS >> 10),
+		})
+	}
+	return table.Write(out, rows)
+}
+
+// micro writes d in microseconds.
+func micro(d time.Duration) string { return table.Thousands(d.Round(time.Microsecond).Microseconds()) }
