@@ -1,0 +1,122 @@
+package engines
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"example.com/pause/tests/need"
+	"example.com/pause/tools/oci"
+)
+
+// TestPodman: podman runs the image and keeps every promise.
+func TestPodman(t *testing.T) {
+	isolated(t)
+	program := need.Program(t, "podman", "podman")
+	need.Program(t, "crun", "crun")
+	need.Program(t, "conmon", "conmon")
+	dir := temp(t)
+	// Without a policy podman takes no image, and the machine's own may be missing or forbid this one.
+	policy := filepath.Join(dir, "policy.json")
+	if err := os.WriteFile(policy, []byte(`{"default": [{"type": "insecureAcceptAnything"}]}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	e := cli{program: program, flags: []string{
+		"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "runroot"), "--tmpdir", filepath.Join(dir, "tmp"),
+		"--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none", "--runtime", "crun",
+	}, options: []string{
+		"--cgroups", "disabled",
+		// More than the limits of the machine would need the right to raise them.
+		"--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
+	}}
+	e.run(t, "load", "--signature-policy", policy, "--input", archive(t, oci.FormatOCI))
+	promises(t, e)
+}
+
+// TestDocker: Docker runs the image and keeps every promise. It is the one engine that may be missing even where all
+// that a test needs is required: it brings nothing that containerd does not.
+func TestDocker(t *testing.T) {
+	isolated(t)
+	for _, program := range []string{"dockerd", "docker", "containerd", "runc"} {
+		if !installed(program) {
+			t.Skipf("skipped: %s is not on PATH; Debian's packages docker.io and docker-cli have Docker", program)
+		}
+	}
+	dir := temp(t)
+	socket := filepath.Join(dir, "sock")
+	// The machine's own configuration must not have a say.
+	config := filepath.Join(dir, "daemon.json")
+	if err := os.WriteFile(config, []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	daemon(t, socket, "dockerd", "--config-file", config, "--host", "unix://"+socket,
+		"--data-root", filepath.Join(dir, "root"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"),
+		"--storage-driver", "vfs", "--bridge", "none", "--iptables=false", "--ip-forward=false")
+	e := cli{program: "docker", flags: []string{"--host", "unix://" + socket}}
+	e.run(t, "load", "--input", archive(t, oci.FormatDocker))
+	promises(t, e)
+}
+
+// cli is an engine with the command line of Docker, which is Podman's too.
+type cli struct {
+	program string
+	flags   []string // before the subcommand
+	options []string // after "run"
+}
+
+func (cli) filters() bool { return true }
+
+// run runs a subcommand and returns what it prints, without surrounding space.
+func (e cli) run(t *testing.T, args ...string) string {
+	t.Helper()
+	return strings.TrimSpace(run(t, e.program, e.args(args...)...))
+}
+
+func (e cli) args(args ...string) []string { return slices.Concat(e.flags, args) }
+
+// create creates a container of the image and returns its ID.
+func (e cli) create(t *testing.T, profile string, args ...string) string {
+	t.Helper()
+	all := append([]string{"create", "--network", "none", "--read-only", "--cap-drop", "ALL"}, e.options...)
+	all = append(all, "--security-opt", "no-new-privileges")
+	if profile != "" {
+		all = append(all, "--security-opt", "seccomp="+profile)
+	}
+	id := e.run(t, append(append(all, reference), args...)...)
+	t.Cleanup(func() { background(t, e.program, e.args("rm", "--force", id)...).code(t) })
+	return id
+}
+
+func (e cli) start(t *testing.T, profile string) container {
+	t.Helper()
+	id := e.create(t, profile)
+	e.run(t, "start", id)
+	pid, err := strconv.Atoi(e.run(t, "inspect", "--format", "{{.State.Pid}}", id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return container{pid: pid, stop: func(t *testing.T) int {
+		t.Helper()
+		e.run(t, "stop", id)
+		code, err := strconv.Atoi(e.run(t, "wait", id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return code
+	}}
+}
+
+func (e cli) print(t *testing.T, args ...string) string {
+	t.Helper()
+	return run(t, e.program, e.args("start", "--attach", e.create(t, "", args...))...)
+}
+
+// installed reports whether a program is on PATH.
+func installed(program string) bool {
+	_, err := exec.LookPath(program)
+	return err == nil
+}

@@ -1,0 +1,252 @@
+package engines
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/pause/tests/targets"
+)
+
+// patience is how long a test waits for what must happen. It is no measurement: nothing here takes a second.
+const patience = 30 * time.Second
+
+// await returns once done says so, and fails the test when that takes too long. state is asked for then.
+func await(t *testing.T, what string, done func() bool, state func() string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %v for %s; it is: %s", patience, what, state())
+		}
+	}
+}
+
+// temp returns a new folder with a path short enough for a socket in it.
+func temp(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(workDir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// proc reads a file of process pid below /proc; it is empty if the process is gone.
+func proc(pid int, name string) string {
+	content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
+	return strings.TrimSpace(string(content))
+}
+
+// status returns a field of /proc/PID/status, its words separated by single spaces.
+func status(pid int, field string) string {
+	for _, line := range strings.Split(proc(pid, "status"), "\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok && name == field {
+			return strings.Join(strings.Fields(value), " ")
+		}
+	}
+	return ""
+}
+
+// awaitSleep waits until the process sleeps in the one system call in which the program waits for signals: a signal that
+// comes earlier is lost, because it goes to a PID 1 that has not said yet that it wants it.
+func awaitSleep(t *testing.T, pid int) {
+	t.Helper()
+	host, ok := targets.Host()
+	if !ok {
+		t.Fatal("tests/targets does not know this machine's architecture")
+	}
+	want := strconv.FormatUint(host.Sleep(), 10) + " "
+	await(t, "the program to sleep in system call "+want, func() bool {
+		return strings.HasPrefix(proc(pid, "syscall")+" ", want)
+	}, func() string {
+		return fmt.Sprintf("state %q, system call %q, command line %q", status(pid, "State"), proc(pid, "syscall"), proc(pid, "cmdline"))
+	})
+}
+
+// checkProcess checks what the engine made of the image and of the options: it is the image's program that runs, once,
+// as the image's user, and it can do nothing.
+func checkProcess(t *testing.T, pid int, filtered bool) {
+	t.Helper()
+	seccomp := "0"
+	if filtered {
+		seccomp = "2" // SECCOMP_MODE_FILTER
+	}
+	for field, want := range map[string]string{
+		"Threads":    "1",
+		"Uid":        "65535 65535 65535 65535",
+		"Gid":        "65535 65535 65535 65535",
+		"CapInh":     "0000000000000000",
+		"CapPrm":     "0000000000000000",
+		"CapEff":     "0000000000000000",
+		"CapBnd":     "0000000000000000",
+		"CapAmb":     "0000000000000000",
+		"NoNewPrivs": "1",
+		"Seccomp":    seccomp,
+	} {
+		if got := status(pid, field); got != want {
+			t.Errorf("%s of the process is %q, want %q", field, got, want)
+		}
+	}
+	if groups := status(pid, "Groups"); groups != "" && groups != "65535" {
+		t.Errorf("supplementary groups of the process are %q, want none but its own", groups)
+	}
+	checkProgram(t, pid)
+	// Root outside of the container may write wherever the mount allows it.
+	probe := fmt.Sprintf("/proc/%d/root/probe", pid)
+	if err := os.WriteFile(probe, nil, 0o600); !errors.Is(err, syscall.EROFS) {
+		t.Errorf("writing into the container's root: %v, want: %v", err, syscall.EROFS)
+	}
+}
+
+// checkProgram checks that the process runs the very program that is in the image.
+func checkProgram(t *testing.T, pid int) {
+	t.Helper()
+	root := filepath.Join(temp(t), "root")
+	config := unpack(t, root)
+	want, err := os.ReadFile(filepath.Join(root, config.Config.Entrypoint[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("the process runs a program of %d bytes, not the image's of %d bytes", len(got), len(want))
+	}
+}
+
+// checkReaps starts a process in the PID namespace of process pid, as a pod with a shared PID namespace does; orphans it,
+// so that the namespace's PID 1 inherits it; kills it; and waits until it is no longer there, not even as a zombie.
+func checkReaps(t *testing.T, pid int) {
+	t.Helper()
+	// The inner shell starts its last command in the background and ends: that makes the orphan. Its standard output
+	// must not be the pipe that Output reads until the last writer is gone.
+	join := exec.Command("nsenter", "--target", strconv.Itoa(pid), "--pid", "sh", "-c", `sh -c "sleep 1000 >/dev/null 2>&1 &"`)
+	if out, err := join.CombinedOutput(); err != nil {
+		t.Fatalf("join the PID namespace: %v: %s", err, out)
+	}
+	orphan := 0
+	await(t, "the orphan to become a child of the program", func() bool {
+		orphan = childOf(pid)
+		return orphan != 0
+	}, func() string { return "not among its children" })
+	if err := syscall.Kill(orphan, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the orphan to be reaped", func() bool { return syscall.Kill(orphan, 0) != nil },
+		func() string { return status(orphan, "State") })
+	awaitSleep(t, pid)
+}
+
+// childOf returns a child of process parent, or 0.
+func childOf(parent int) int {
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil && status(pid, "PPid") == strconv.Itoa(parent) {
+			return pid
+		}
+	}
+	return 0
+}
+
+// run runs a command that must succeed, and returns what it printed on standard output.
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", strings.Join(cmd.Args, " "), err, strings.TrimSpace(stderr.String()+string(out)))
+	}
+	return string(out)
+}
+
+// A command runs in the background.
+type command struct {
+	*exec.Cmd
+	ended chan struct{} // closed when it has ended
+}
+
+// background starts a command that the test will wait for or kill, with its output in a file: a pipe would be kept open
+// by whatever the command leaves behind. The file's content is logged if the test fails.
+func background(t *testing.T, name string, args ...string) command {
+	t.Helper()
+	log, err := os.Create(filepath.Join(temp(t), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if content, _ := os.ReadFile(log.Name()); t.Failed() && len(content) > 0 {
+			t.Logf("%s printed:\n%s", filepath.Base(name), tail(content, 4000))
+		}
+		log.Close()
+	})
+	c := command{exec.Command(name, args...), make(chan struct{})}
+	c.Stdout, c.Stderr = log, log
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		c.Wait()
+		close(c.ended)
+	}()
+	return c
+}
+
+// code waits for the end of the command and returns its exit code, as a shell would have it.
+func (c command) code(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-c.ended:
+	case <-time.After(patience):
+		c.Process.Kill()
+		<-c.ended
+		t.Errorf("%s did not end within %v and was killed", strings.Join(c.Args, " "), patience)
+	}
+	if status := c.ProcessState.Sys().(syscall.WaitStatus); status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return c.ProcessState.ExitCode()
+}
+
+// await is the function await for something that can only happen while the command runs.
+func (c command) await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	await(t, what, func() bool {
+		select {
+		case <-c.ended:
+			t.Fatalf("%s ended while the test waited for %s: %v", filepath.Base(c.Path), what, c.ProcessState)
+		default:
+		}
+		return done()
+	}, func() string { return "still running" })
+}
+
+// awaitPID waits until the command has written a PID into the file, and returns it.
+func (c command) awaitPID(t *testing.T, file string) int {
+	t.Helper()
+	pid := 0
+	c.await(t, "the PID in "+file, func() bool {
+		content, _ := os.ReadFile(file)
+		pid, _ = strconv.Atoi(strings.TrimSpace(string(content)))
+		return pid != 0
+	})
+	return pid
+}
+
+// tail returns the end of content, at most n bytes.
+func tail(content []byte, n int) []byte { return content[max(0, len(content)-n):] }

@@ -1,0 +1,127 @@
+package engines
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"example.com/pause/tests/need"
+)
+
+// TestCrun: crun runs the image as an OCI bundle and keeps every promise.
+func TestCrun(t *testing.T) {
+	isolated(t)
+	// Without a cgroup: crun 1.8 cannot make one where the memory lock limit cannot be raised.
+	promises(t, ociRuntime{program: need.Program(t, "crun", "crun"), flags: []string{"--cgroup-manager=disabled"}})
+}
+
+// TestRunc: runc runs the image as an OCI bundle and keeps every promise.
+func TestRunc(t *testing.T) {
+	isolated(t)
+	promises(t, ociRuntime{program: need.Program(t, "runc", "runc")})
+}
+
+// ociRuntime is a program with the command line that the OCI runtimes share.
+type ociRuntime struct {
+	program string
+	flags   []string // before the subcommand
+}
+
+func (ociRuntime) filters() bool { return false }
+
+func (r ociRuntime) start(t *testing.T, profile string) container {
+	t.Helper()
+	dir := r.bundle(t, profile)
+	pidFile := filepath.Join(dir, "pid")
+	cmd := background(t, r.program, r.args(dir, "run", "--bundle", dir, "--pid-file", pidFile, "x")...)
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.code(t)
+		background(t, r.program, r.args(dir, "delete", "--force", "x")...).code(t)
+	})
+	return container{pid: cmd.awaitPID(t, pidFile), stop: func(t *testing.T) int {
+		t.Helper()
+		run(t, r.program, r.args(dir, "kill", "x", "TERM")...)
+		return cmd.code(t)
+	}}
+}
+
+func (r ociRuntime) print(t *testing.T, args ...string) string {
+	t.Helper()
+	dir := r.bundle(t, "", args...)
+	return run(t, r.program, r.args(dir, "run", "--bundle", dir, "x")...)
+}
+
+// args are the arguments that call the runtime with its state below dir.
+func (r ociRuntime) args(dir string, args ...string) []string {
+	return slices.Concat(r.flags, []string{"--root", filepath.Join(dir, "state")}, args)
+}
+
+// bundle unpacks the image into an OCI bundle, with args after the entrypoint, and returns its folder.
+func (r ociRuntime) bundle(t *testing.T, profile string, args ...string) string {
+	t.Helper()
+	dir := temp(t)
+	config := unpack(t, filepath.Join(dir, "rootfs"))
+	spec := specs.Spec{
+		Version: "1.0.2",
+		Root:    &specs.Root{Path: "rootfs", Readonly: true},
+		Process: &specs.Process{
+			Args:            slices.Concat(config.Config.Entrypoint, config.Config.Cmd, args),
+			Env:             config.Config.Env,
+			Cwd:             "/",
+			User:            user(t, config.Config.User),
+			Capabilities:    &specs.LinuxCapabilities{},
+			NoNewPrivileges: true,
+		},
+		// runc refuses to start without /proc; both make devices in /dev, which must not be the image's own folder.
+		Mounts: []specs.Mount{
+			{Destination: "/proc", Type: "proc", Source: "proc"},
+			{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "mode=755", "size=4k"}},
+		},
+		Linux: &specs.Linux{
+			CgroupsPath: "/pause",
+			Namespaces: []specs.LinuxNamespace{
+				{Type: specs.PIDNamespace},
+				{Type: specs.MountNamespace},
+				{Type: specs.IPCNamespace},
+				{Type: specs.UTSNamespace},
+				{Type: specs.NetworkNamespace},
+			},
+		},
+	}
+	if profile != "" {
+		content, err := os.ReadFile(profile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(content, &spec.Linux.Seccomp); err != nil {
+			t.Fatal(err)
+		}
+	}
+	content, err := json.Marshal(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// user reads the UID:GID of an image's config.
+func user(t *testing.T, text string) specs.User {
+	t.Helper()
+	uid, gid, _ := strings.Cut(text, ":")
+	u, err1 := strconv.ParseUint(uid, 10, 32)
+	g, err2 := strconv.ParseUint(gid, 10, 32)
+	if err1 != nil || err2 != nil {
+		t.Fatalf("the image's user is %q, not UID:GID", text)
+	}
+	return specs.User{UID: uint32(u), GID: uint32(g)}
+}
