@@ -99,7 +99,10 @@ func (p *preparation) run(ctx context.Context) error {
 		return err
 	}
 
-	p.say("preparing the sealed root (once; about 2 minutes and 2 GB) in %s", final)
+	// What was downloaded stays for the next call; what was made of it does not.
+	defer func() { _ = removeAll(partial) }()
+
+	p.say("preparing the sealed root (once; about a minute and 2 GB) in %s", final)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	fetched := make(chan error, 1)

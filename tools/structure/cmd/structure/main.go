@@ -1,6 +1,6 @@
 // Command structure checks an image of an OCI layout, without a daemon and without running it.
 //
-//	structure --layout DIR --config FILE [--config FILE]... [--platform OS/ARCHITECTURE[/VARIANT]] [--digest FILE]
+//	structure (--layout DIR | --archive FILE) --config FILE [--config FILE]... [--platform OS/ARCHITECTURE[/VARIANT]] [--digest FILE]
 //	          [--max-bytes N] [--only-config] [--only-files PATH[,PATH]...] [--canonical-layer]
 //
 // It prints a line for each check, PASS or FAIL, and a summary. It exits 0 if all passed, 1 if one failed, and 2 on bad
@@ -56,6 +56,7 @@ func check(args []string, stdout io.Writer) (*structure.Report, error) {
 	flags := flag.NewFlagSet("structure", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	layout := flags.String("layout", "", "folder of the `OCI layout` (required)")
+	archive := flags.String("archive", "", "`file` as docker save writes it, instead of --layout; digests are not those of the layout that it was made of")
 	var configs, onlyFiles list
 	flags.Var(&configs, "config", "`file` of checks, YAML in schema 2.0.0 of container-structure-test; may be repeated")
 	platformFlag := flags.String("platform", "", "`os/architecture[/variant]` that chooses the image of an index, and that config and ELF header must say")
@@ -66,7 +67,7 @@ func check(args []string, stdout io.Writer) (*structure.Report, error) {
 	canonicalLayer := flags.Bool("canonical-layer", false, "fail unless there is one layer, in canonical form")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(stdout, "usage: structure --layout DIR [--config FILE]... [FLAGS]")
+		fmt.Fprintln(stdout, "usage: structure (--layout DIR | --archive FILE) [--config FILE]... [FLAGS]")
 		flags.SetOutput(stdout)
 		flags.PrintDefaults()
 	}
@@ -80,8 +81,8 @@ func check(args []string, stdout io.Writer) (*structure.Report, error) {
 	switch {
 	case flags.NArg() > 0:
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case *layout == "":
-		return nil, errors.New("--layout is missing: name the folder of an OCI layout")
+	case (*layout == "") == (*archive == ""):
+		return nil, errors.New("give either --layout, the folder of an OCI layout, or --archive")
 	case given["max-bytes"] && *maxBytes <= 0:
 		return nil, fmt.Errorf("--max-bytes is %d; it must be positive", *maxBytes)
 	case len(given) == 1:
@@ -114,6 +115,14 @@ func check(args []string, stdout io.Writer) (*structure.Report, error) {
 			return nil, err
 		}
 		checks = append(checks, c)
+	}
+	if *archive != "" {
+		dir, err := structure.Unpack(*archive)
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		*layout = dir
 	}
 	image, err := structure.Open(*layout, o.Platform)
 	if err != nil {

@@ -1,0 +1,13 @@
+"""What registries show about the image: annotations of the index (image-spec, "Annotations")."""
+
+# The version of the program and of the image.
+VERSION = "1.0.0"
+
+ANNOTATIONS = {
+    "org.opencontainers.image.base.name": "scratch",
+    "org.opencontainers.image.description": "The smallest pause container: sleeps, reaps orphans, honours SIGTERM",
+    "org.opencontainers.image.licenses": "Apache-2.0",
+    "org.opencontainers.image.source": "https://example.com/pause",
+    "org.opencontainers.image.title": "pause",
+    "org.opencontainers.image.version": VERSION,
+}

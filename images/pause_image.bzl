@@ -1,0 +1,101 @@
+"""pause_image: from a row of the matrix to a layer, an image, its digest and its tests."""
+
+load("@container_structure_test//:defs.bzl", "container_structure_test")
+load("@rules_oci//oci:defs.bzl", "oci_image", "oci_load")
+load("//tools/canonical:canonical.bzl", "canonical")
+load("//tools/golden:golden.bzl", "golden", "golden_test")
+load("//tools/layer:layer.bzl", "layer")
+load("//tools/structure:structure.bzl", "structure_config", "structure_test")
+load(":arches.bzl", "name_of")
+
+# Most bytes that an image may have: manifest, configuration and compressed layer.
+MAX_BYTES = 1024
+
+def pause_image(row):
+    """Declares the image of one architecture, pause_OS_ARCHITECTURE, and its tests.
+
+    Targets, with NAME for pause_OS_ARCHITECTURE: NAME, the image in canonical form; NAME_layer, its layer; NAME_golden,
+    its golden file as it would be now; NAME_tarball, the image for `docker load` and `podman load`; NAME_test,
+    NAME_golden_test and NAME_container_structure_test.
+
+    Args:
+      row: a row of ARCHES.
+    """
+    name = "pause_" + name_of(row)
+    platform = "/".join([part for part in [row.os, row.architecture, row.variant] if part])
+
+    layer(
+        name = name + "_layer",
+        src = "//pause:" + name,
+    )
+
+    oci_image(
+        name = name + "_oci",
+        architecture = row.architecture,
+        entrypoint = ["/pause"],
+        os = row.os,
+        tars = [":" + name + "_layer"],
+        user = "65535:65535",
+        variant = row.variant,
+    )
+
+    canonical(
+        name = name,
+        layout = ":" + name + "_oci",
+        visibility = ["//visibility:public"],
+    )
+
+    golden(
+        name = name + "_golden",
+        layout = ":" + name,
+    )
+
+    golden_test(
+        name = name + "_golden_test",
+        golden = "digests/" + name + ".txt",
+        layout = ":" + name,
+    )
+
+    structure_config(
+        name = name + "_checks",
+        architecture = row.architecture,
+        template = "//tests/structure:pause.yaml.tmpl",
+    )
+
+    structure_test(
+        name = name + "_test",
+        canonical_layer = True,
+        configs = [
+            ":" + name + "_checks",
+            "//tests/structure:owner.yaml",
+        ],
+        layout = ":" + name,
+        max_bytes = MAX_BYTES,
+        only_config = True,
+        only_files = ["/pause"],
+        platform = platform,
+    )
+
+    oci_load(
+        name = name + "_load",
+        image = ":" + name,
+        repo_tags = ["pause:latest"],
+        visibility = ["//visibility:public"],
+    )
+
+    native.filegroup(
+        name = name + "_tarball",
+        srcs = [":" + name + "_load"],
+        output_group = "tarball",
+        visibility = ["//visibility:public"],
+    )
+
+    # The same checks by the tool that they are written for.
+    container_structure_test(
+        name = name + "_container_structure_test",
+        size = "small",
+        configs = [":" + name + "_checks"],
+        driver = "tar",
+        image = ":" + name + "_tarball",
+        platform = platform,
+    )

@@ -1,0 +1,77 @@
+"""freestanding_binary: a Go program without the Go runtime, packed into the tightest conformant ELF file.
+
+docs/freestanding.md explains how. One action compiles, assembles, links and packs: it needs the Go SDK of the execution
+platform and nothing of the target's, so no standard library is compiled, and every architecture costs the same.
+"""
+
+load("@rules_go//go:def.bzl", "GoSDK")
+
+_GO_TOOLCHAIN = "@rules_go//go:toolchain"
+
+def _exec_go_sdk_impl(ctx):
+    return [ctx.toolchains[_GO_TOOLCHAIN].sdk]
+
+exec_go_sdk = rule(
+    implementation = _exec_go_sdk_impl,
+    doc = """Hands on the Go SDK of the platform that it is built for.
+
+Depended on in the execution configuration, it gives the SDK that runs there, whatever the target platform is, even one
+that rules_go has no toolchain for.""",
+    provides = [GoSDK],
+    toolchains = [_GO_TOOLCHAIN],
+)
+
+def _freestanding_binary_impl(ctx):
+    if not ctx.attr.goarch:
+        fail(("{}: the target platform is none of those that this program is written for; " +
+              "images/arches.bzl lists them").format(ctx.label))
+    sdk = ctx.attr._sdk[GoSDK]
+    output = ctx.actions.declare_file(ctx.label.name)
+    args = ctx.actions.args()
+    args.add("-sdk", sdk.root_file.dirname)
+    args.add("-goarch", ctx.attr.goarch)
+    args.add("-version", ctx.attr.version)
+    args.add("-o", output)
+    args.add_all(ctx.files.srcs)
+    ctx.actions.run(
+        executable = ctx.executable._freestanding,
+        arguments = [args],
+        inputs = depset(ctx.files.srcs + [sdk.root_file], transitive = [sdk.headers, sdk.tools]),
+        outputs = [output],
+        mnemonic = "GoFreestanding",
+        progress_message = "Building %{label} without a runtime",
+    )
+    return DefaultInfo(
+        executable = output,
+        files = depset([output]),
+    )
+
+freestanding_binary = rule(
+    implementation = _freestanding_binary_impl,
+    attrs = {
+        "goarch": attr.string(
+            doc = "The architecture, as GOARCH names it; may be a select() on the target platform. Empty is an error.",
+        ),
+        "srcs": attr.label_list(
+            allow_files = [".go", ".s"],
+            doc = "The sources of all architectures; file names and build constraints choose, as in a Go package.",
+            mandatory = True,
+        ),
+        "version": attr.string(
+            default = "1.0.0",
+            doc = "What the program says its version is: printable ASCII.",
+        ),
+        "_freestanding": attr.label(
+            cfg = "exec",
+            default = "//tools/freestanding/cmd/freestanding",
+            executable = True,
+        ),
+        "_sdk": attr.label(
+            cfg = "exec",
+            default = "//tools:exec_go_sdk",
+            providers = [GoSDK],
+        ),
+    },
+    doc = "Builds a Go program that does without the Go runtime and the standard library.",
+    executable = True,
+)
