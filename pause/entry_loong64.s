@@ -14,7 +14,7 @@ TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 loop:
 	MOVV R1, R23
 again:
-	MOVV R23, R12
+	MOVV R23, R9
 	CALL runtime·unreachableMethod<ABIInternal>(SB)
 	MOVV R8, R11
 	SYSCALL
