@@ -188,7 +188,10 @@ func (p *preparation) writeBazelrc(dir, final string) error {
 	for _, name := range []string{"rules_go", "gazelle"} {
 		fmt.Fprintf(&rc, "common --override_module=%s=%s/%s\n", name, final, name)
 	}
-	fmt.Fprintf(&rc, "common --override_repository=rules_go~~go_sdk~go_sdk=%s/go_sdk\n", final)
+	// rules_go names the SDK's repository by the module that asks for it: the root module, or pause as a dependency.
+	for _, name := range []string{"main___download_0", "pause__download_0"} {
+		fmt.Fprintf(&rc, "common --override_repository=rules_go~~go_sdk~%s=%s/go_sdk\n", name, final)
+	}
 	rc.WriteString("common --config=sealed\n")
 	return os.WriteFile(filepath.Join(dir, "bazelrc"), []byte(rc.String()), 0o644)
 }
