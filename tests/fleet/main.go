@@ -27,7 +27,7 @@ import (
 	"example.com/pause/tests/fleet/limits"
 	"example.com/pause/tests/fleet/meminfo"
 	"example.com/pause/tests/fleet/report"
-	"github.com/bazelbuild/rules_go/go/runfiles"
+	"example.com/pause/tests/targets"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
@@ -183,19 +183,15 @@ func fromWorkingDirectory(path string) string {
 	return path
 }
 
-// resolve returns the path of what flag, or else the environment, names.
+// resolve returns the path of what a flag names, or else the environment variable env; "" if neither does.
 func resolve(value, env string) (string, error) {
 	if value != "" {
 		return filepath.Abs(fromWorkingDirectory(value))
 	}
-	value = os.Getenv(env)
-	if value == "" {
+	if os.Getenv(env) == "" {
 		return "", nil
 	}
-	if _, err := os.Stat(value); err == nil {
-		return filepath.Abs(value)
-	}
-	path, err := runfiles.Rlocation(value)
+	path, err := targets.Locate(env)
 	if err != nil {
 		return "", fmt.Errorf("$%s: %w", env, err)
 	}
@@ -252,12 +248,14 @@ func (o *options) specs() ([]drive.Spec, error) {
 			"(bazel run //tests/fleet has it built)")
 	}
 	specs = append(specs, idiomatic)
-	if cc, err := exec.LookPath("cc"); err == nil {
+	for _, ordinaryC := range []struct{ name, compiler string }{{"C, static glibc", "gcc"}, {"C, static musl", "musl-gcc"}} {
+		if _, err := exec.LookPath(ordinaryC.compiler); err != nil {
+			fmt.Fprintf(os.Stderr, "fleet: not compared with %s: no %s on PATH\n", ordinaryC.name, ordinaryC.compiler)
+			continue
+		}
 		c := main
-		c.Name, c.Layout, c.Binary, c.Compile = "ordinary C", "", "", cc
+		c.Name, c.Layout, c.Binary, c.Reference = ordinaryC.name, "", "", ordinaryC.name
 		specs = append(specs, c)
-	} else {
-		fmt.Fprintln(os.Stderr, "fleet: no C compiler (cc) on PATH: not compared with C")
 	}
 	for _, isolated := range []struct{ netns, cgroup bool }{{true, false}, {false, true}, {true, true}} {
 		more := main

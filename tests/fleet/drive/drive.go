@@ -4,7 +4,6 @@ package drive
 import (
 	"bytes"
 	"debug/elf"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,21 +21,23 @@ import (
 	"example.com/pause/tests/fleet/jail"
 	"example.com/pause/tests/fleet/meminfo"
 	"example.com/pause/tests/fleet/report"
+	"example.com/pause/tests/reference"
 	"golang.org/x/sys/unix"
 )
 
 // Spec says what fleet to start.
 type Spec struct {
-	Name     string // of what is measured, for the report
-	Layout   string // an OCI layout; or
-	Binary   string // a static program, run as /pause by 65535:65535; or
-	Compile  string // a C compiler, to compile the C program that comes with this package
-	Engine   string // path of crun, runc or what takes the same arguments
-	Count    int
-	Parallel int // engines at a time
-	Netns    bool
-	Cgroup   string // the fleet's cgroup, from the root of the hierarchies; "": none
-	Rootless bool
+	Name   string // of what is measured, for the report
+	Layout string // an OCI layout; or
+	// Reference is the name of an ordinary C program of package reference, to be compiled; or
+	Reference string
+	Binary    string // a static program, run as /pause by 65535:65535
+	Engine    string // path of crun, runc or what takes the same arguments
+	Count     int
+	Parallel  int // engines at a time
+	Netns     bool
+	Cgroup    string // the fleet's cgroup, from the root of the hierarchies; "": none
+	Rootless  bool
 }
 
 // Event is what is reported while a fleet is driven. The last one has a Result.
@@ -51,9 +52,6 @@ const (
 	stopPatience  = 30 * time.Second // how long all may take to end, as Kubernetes' default grace period
 	maxFailures   = 10               // after so many, no more are started
 )
-
-//go:embed baseline/pause.c
-var pauseC []byte
 
 // Main drives the fleet that the orders describe.
 func Main() error {
@@ -104,15 +102,16 @@ type fleet struct {
 type container struct {
 	id      string
 	pid     int
-	latency time.Duration
-	at      time.Duration // since the first start
+	started time.Time // when the engine was
+	asleep  time.Time
 }
 
 func run(spec Spec, progress func(string, int, int)) (*report.Run, error) {
-	f := &fleet{Spec: spec, reaper: newReaper(), progress: progress}
+	f := &fleet{Spec: spec, progress: progress}
 	if err := f.prepare(); err != nil {
 		return nil, err
 	}
+	f.reaper = newReaper()
 	// One for nothing: what every later one shares, such as the engine in the page cache, is not the cost of a container.
 	if err := f.warmUp(); err != nil {
 		return nil, err
@@ -183,8 +182,8 @@ func (f *fleet) prepare() error {
 	if f.dir, err = memory.Mount(); err != nil {
 		return err
 	}
-	if f.Compile != "" {
-		if err := f.compile(); err != nil {
+	if f.Reference != "" {
+		if err := compile(f.Reference, f.dir, filepath.Join(f.dir, "root", "pause")); err != nil {
 			return err
 		}
 	}
@@ -209,21 +208,21 @@ func copyProgram(from, to string) error {
 	return os.WriteFile(to, program, 0o755)
 }
 
-func (f *fleet) compile() error {
-	source, log := filepath.Join(f.dir, "pause.c"), filepath.Join(f.dir, "cc.log")
-	if err := os.WriteFile(source, pauseC, 0o644); err != nil {
+// compile builds an ordinary C program, in dir. It must be called before the reaper is there, as everything with os/exec.
+func compile(name, dir, to string) error {
+	if err := os.Setenv("TMPDIR", dir); err != nil {
 		return err
 	}
-	out, err := os.Create(log)
+	programs, missing, err := reference.Build(dir)
 	if err != nil {
 		return err
 	}
-	defer out.Close()
-	err = f.reaper.run(out, f.dir, f.Compile, "cc", "-Os", "-s", "-static", "-o", filepath.Join(f.dir, "root", "pause"), source)
-	if err != nil {
-		return withLog(err, log)
+	for _, program := range programs {
+		if program.Name == name {
+			return copyProgram(program.Path, to)
+		}
 	}
-	return nil
+	return fmt.Errorf("%s cannot be built: %s", name, strings.Join(missing, "; "))
 }
 
 // hideUnified hides, in this mount namespace, a unified hierarchy that is mounted beside those of version 1: crun 1.8
@@ -317,33 +316,35 @@ func withLog(err error, log string) error {
 }
 
 // one starts a container and waits until it sleeps.
-func (f *fleet) one(w worker, id string) (pid int, err error) {
+func (f *fleet) one(w worker, id string) (container, error) {
+	c := container{id: id, started: time.Now()}
 	options := bundle.Options{Process: f.process, Root: filepath.Join(f.dir, "root"), Netns: f.Netns, Proc: f.isRunc()}
 	if f.Cgroup != "" {
 		options.Cgroup = f.Cgroup + "/" + id
 	}
 	config, err := json.Marshal(bundle.Config(options))
 	if err != nil {
-		return 0, err
+		return c, err
 	}
 	// The engine keeps what it needs in its state: the bundle serves the next one.
 	if err := os.WriteFile(w.file("config.json"), config, 0o600); err != nil {
-		return 0, err
+		return c, err
 	}
 	if err := f.call(w, "run", "--detach", "--no-new-keyring", "--bundle", w.dir, "--pid-file", w.file("pid"), id); err != nil {
-		return 0, fmt.Errorf("%s: %w", id, err)
+		return c, fmt.Errorf("%s: %w", id, err)
 	}
 	text, err := os.ReadFile(w.file("pid"))
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", id, err)
+		return c, fmt.Errorf("%s: %w", id, err)
 	}
-	if pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
-		return 0, fmt.Errorf("%s: PID file: %w", id, err)
+	if c.pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
+		return c, fmt.Errorf("%s: PID file: %w", id, err)
 	}
-	if err := f.awaitSleep(pid); err != nil {
-		return 0, fmt.Errorf("%s: %w", id, err)
+	if err := f.awaitSleep(c); err != nil {
+		return c, fmt.Errorf("%s: %w", id, err)
 	}
-	return pid, nil
+	c.asleep = time.Now()
+	return c, nil
 }
 
 // sleeping are the system calls in which a program that waits for a signal sleeps. A signal that comes before is lost: the
@@ -356,7 +357,8 @@ var sleeping = map[int]bool{
 	unix.SYS_EPOLL_PWAIT:     true,
 }
 
-func (f *fleet) awaitSleep(pid int) error {
+func (f *fleet) awaitSleep(c container) error {
+	pid := c.pid
 	name := filepath.Base(f.process.Args[0])
 	deadline := time.Now().Add(sleepPatience)
 	for wait := 20 * time.Microsecond; ; wait = min(2*wait, time.Millisecond) {
@@ -370,7 +372,7 @@ func (f *fleet) awaitSleep(pid int) error {
 				}
 			}
 		}
-		if e, ended := f.reaper.end(pid); ended {
+		if e, ended := f.reaper.end(pid, c.started); ended {
 			return fmt.Errorf("PID %d ended at once, with wait status %#x", pid, int(e.status))
 		}
 		if time.Now().After(deadline) {
@@ -383,10 +385,10 @@ func (f *fleet) awaitSleep(pid int) error {
 func (f *fleet) warmUp() error {
 	var err error
 	f.each("warm-up", 1, func(w worker, _ int) error {
-		var pid int
-		if pid, err = f.one(w, "warm-up"); err == nil {
-			err = errors.Join(syscall.Kill(pid, syscall.SIGKILL), f.await(1, func() bool { _, ok := f.reaper.end(pid); return ok }),
-				f.call(w, "delete", "--force", "warm-up"))
+		var c container
+		if c, err = f.one(w, "warm-up"); err == nil {
+			gone := func() bool { _, ok := f.reaper.end(c.pid, c.started); return ok }
+			err = errors.Join(syscall.Kill(c.pid, syscall.SIGKILL), f.await(1, gone), f.call(w, "delete", "--force", c.id))
 		}
 		return nil
 	})
@@ -398,21 +400,19 @@ func (f *fleet) start() report.Start {
 	f.asleep = make([]container, 0, f.Count)
 	begin := time.Now()
 	f.each("start", f.Count, func(w worker, i int) error {
-		id, t := "pause-"+strconv.Itoa(i), time.Now()
-		pid, err := f.one(w, id)
+		c, err := f.one(w, "pause-"+strconv.Itoa(i))
 		if err != nil {
 			return err
 		}
-		now := time.Now()
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.asleep = append(f.asleep, container{id, pid, now.Sub(t), now.Sub(begin)})
+		f.asleep = append(f.asleep, c)
 		return nil
 	})
 	total := time.Since(begin)
 	latencies, ends := make([]time.Duration, 0, f.Count), make([]time.Duration, 0, f.Count)
 	for _, c := range f.asleep {
-		latencies, ends = append(latencies, c.latency), append(ends, c.at)
+		latencies, ends = append(latencies, c.asleep.Sub(c.started)), append(ends, c.asleep.Sub(begin))
 	}
 	return report.NewStart(total, latencies, ends)
 }
@@ -459,11 +459,9 @@ func (f *fleet) stop() float64 {
 	var last time.Time
 	var alive []container
 	f.await(len(f.asleep), func() bool {
-		f.reaper.mu.Lock()
-		defer f.reaper.mu.Unlock()
 		alive, last = alive[:0], begin
 		for _, c := range f.asleep {
-			if e, ok := f.reaper.ended[c.pid]; !ok {
+			if e, ok := f.reaper.end(c.pid, c.started); !ok {
 				alive = append(alive, c)
 			} else if e.at.After(last) {
 				last = e.at
@@ -536,4 +534,3 @@ func settled(since meminfo.Info) (meminfo.Info, error) {
 	}
 	return last, nil
 }
-

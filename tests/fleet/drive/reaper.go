@@ -91,17 +91,11 @@ func (r *reaper) run(log *os.File, dir, path string, args ...string) error {
 	return nil
 }
 
-// end returns how the container of a PID ended, if it did.
-func (r *reaper) end(pid int) (end, bool) {
+// end returns how the container of a PID ended, if it did since it was started. PIDs come again: what ended before is one of
+// the helpers that engines leave behind.
+func (r *reaper) end(pid int, started time.Time) (end, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e, ok := r.ended[pid]
-	return e, ok
-}
-
-// forget drops what ended before a container of that PID was started: engines leave helpers behind, and PIDs come again.
-func (r *reaper) forget(pid int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.ended, pid)
+	return e, ok && e.at.After(started)
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"image/color"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"example.com/pause/tests/fleet/meminfo"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
@@ -18,8 +20,12 @@ import (
 // palette has a colour for each of meminfo.Components, told apart by those who see colours differently as well: Okabe and Ito,
 // Color Universal Design.
 var palette = []color.Color{
-	color.RGBA{0x00, 0x72, 0xb2, 0xff}, color.RGBA{0xe6, 0x9f, 0x00, 0xff}, color.RGBA{0x00, 0x9e, 0x73, 0xff},
-	color.RGBA{0x56, 0xb4, 0xe9, 0xff}, color.RGBA{0xd5, 0x5e, 0x00, 0xff}, color.RGBA{0xcc, 0x79, 0xa7, 0xff},
+	color.RGBA{0x00, 0x72, 0xb2, 0xff},
+	color.RGBA{0xe6, 0x9f, 0x00, 0xff},
+	color.RGBA{0x00, 0x9e, 0x73, 0xff},
+	color.RGBA{0x56, 0xb4, 0xe9, 0xff},
+	color.RGBA{0xd5, 0x5e, 0x00, 0xff},
+	color.RGBA{0xcc, 0x79, 0xa7, 0xff},
 	color.RGBA{0xf0, 0xe4, 0x42, 0xff},
 }
 
@@ -45,17 +51,35 @@ func (r Report) SVG(w io.Writer) error {
 	canvases := plot.Align([][]*plot.Plot{{memory, rate}}, tiles, c)
 	memory.Draw(canvases[0][0])
 	rate.Draw(canvases[0][1])
-	_, err = canvas.WriteTo(w)
+	var svg bytes.Buffer
+	if _, err := canvas.WriteTo(&svg); err != nil {
+		return err
+	}
+	// The plot is laid out for Liberation Sans; where that is not to be had, these are as wide.
+	_, err = w.Write(bytes.ReplaceAll(svg.Bytes(),
+		[]byte("font-family:Liberation Sans"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif")))
 	return err
 }
 
-func (r Report) memoryPlot() (*plot.Plot, error) {
+// newPlot returns a plot with sans-serif letters, zero at the bottom, and the legend at the top.
+func newPlot(title string) *plot.Plot {
 	p := plot.New()
-	p.Title.Text = "Memory of a container, by component"
-	p.Y.Label.Text = "kB"
+	for _, style := range []*text.Style{
+		&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle,
+	} {
+		style.Font.Variant = "Sans"
+	}
+	p.Legend.TextStyle.Font.Size = vg.Points(10)
+	p.Title.Text = title
+	p.Title.Padding = 3 * vg.Millimeter
 	p.Y.Min = 0
 	p.Legend.Top = true
-	p.Legend.Left = true
+	return p
+}
+
+func (r Report) memoryPlot() (*plot.Plot, error) {
+	p := newPlot("Memory of a container, by component")
+	p.Y.Label.Text = "kB"
 
 	var below *plotter.BarChart
 	for i, name := range meminfo.Components {
@@ -85,18 +109,14 @@ func (r Report) memoryPlot() (*plot.Plot, error) {
 		labels[i] = strings.NewReplacer(", ", "\n", " (", "\n(").Replace(run.Label())
 	}
 	p.NominalX(labels...)
-	// Room for the legend.
-	p.Y.Max *= 1.25
+	p.Y.Max *= 1.25 // room for the legend
 	return p, nil
 }
 
 func (r Report) ratePlot() (*plot.Plot, error) {
-	p := plot.New()
-	p.Title.Text = "Started a second, while the fleet grows"
+	p := newPlot("Started a second, while the fleet grows")
 	p.X.Label.Text = "containers that run, of those asked for (%)"
 	p.Y.Label.Text = "containers a second"
-	p.Y.Min = 0
-	p.Legend.Top = true
 	p.Add(plotter.NewGrid())
 	for i, run := range r.Runs {
 		var points plotter.XYs
@@ -118,6 +138,7 @@ func (r Report) ratePlot() (*plot.Plot, error) {
 		p.Add(line)
 		p.Legend.Add(run.Label(), line)
 	}
-	p.Y.Max *= 1.4
+	p.X.Min = 0
+	p.Y.Max *= 1.4 // room for the legend
 	return p, nil
 }

@@ -1,0 +1,162 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/pause/tests/fleet/meminfo"
+)
+
+// The percentile is a value that was measured: the nearest rank.
+func TestPercentileIsTheNearestRank(t *testing.T) {
+	values := []time.Duration{15, 20, 35, 40, 50}
+	for p, want := range map[float64]time.Duration{5: 15, 20: 15, 30: 20, 40: 20, 50: 35, 99: 50, 100: 50} {
+		if got := Percentile(values, p); got != want {
+			t.Errorf("%v%%: got %d, want %d", p, got, want)
+		}
+	}
+	if got := Percentile(values[:1], 50); got != 15 {
+		t.Errorf("of one: got %d", got)
+	}
+}
+
+// All that started are in the rate, each in the interval in which it started, the last one too.
+func TestStartCountsAll(t *testing.T) {
+	var latencies, ends []time.Duration
+	for i := range 100 {
+		latencies = append(latencies, time.Duration(100-i)*time.Millisecond)
+		end := time.Duration(i+1) * 10 * time.Millisecond // the first 50 in half a second
+		if i >= 50 {
+			end = time.Duration(i+1)*30*time.Millisecond - time.Second // the others in 1.5 s
+		}
+		ends = append(ends, end)
+	}
+	s := NewStart(2*time.Second, latencies, ends)
+	if s.Seconds != 2 || s.MedianMS != 50 || s.P99MS != 99 || s.MaxMS != 100 || s.PerSecond != 50 {
+		t.Errorf("got %+v", s)
+	}
+	total := 0.0
+	for _, rate := range s.Rate {
+		total += rate * s.Interval
+	}
+	if total < 99.9 || total > 100.1 {
+		t.Errorf("%v containers in the rate, want 100", total)
+	}
+	if first, last := s.Rate[0], s.Rate[len(s.Rate)-1]; first < 90 || last > 40 {
+		t.Errorf("rate %v: want about 100 at first and 33 at last", s.Rate)
+	}
+}
+
+// A fleet of which nothing started has no figures, and no division by zero.
+func TestStartOfNothing(t *testing.T) {
+	if s := NewStart(time.Second, nil, nil); !reflect.DeepEqual(s, Start{Seconds: 1}) {
+		t.Errorf("got %+v", s)
+	}
+}
+
+func sample() Report {
+	run := func(name string, netns bool, kb float64) Run {
+		return Run{
+			Name: name, Engine: "crun version 1", Count: 10, Netns: netns, BinaryBytes: int64(kb), Threads: int(kb),
+			Start: Start{Seconds: 1, Rate: []float64{8, 12}, Interval: 0.5}, StopSeconds: 0.1,
+			Memory: meminfo.Cost{Available: kb, Components: map[string]float64{"AnonPages": kb / 2, "KernelStack": 1.23456}},
+		}
+	}
+	failed := run("pause", true, 300)
+	failed.Failures, failed.FailureMessages = 1, []string{"pause-7: it did not work"}
+	return Report{Machine: Machine{Kernel: "6.1", CPUs: 2}, Runs: []Run{run("pause", false, 100), run("ordinary Go", false, 850), failed}}
+}
+
+// The text has a column for each run, its failures, and ratios between those that were measured alike only.
+func TestTextHasRatios(t *testing.T) {
+	var out strings.Builder
+	if err := sample().Text(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"ordinary Go / pause", "8.50", "pause, netns (10): pause-7: it did not work", "netns"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if n := strings.Count(out.String(), " / pause"); n != 1 {
+		t.Errorf("%d ratios, want 1, in\n%s", n, out.String())
+	}
+}
+
+// What is written as JSON is read again, to three digits.
+func TestJSONIsReadAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.json")
+	want := sample()
+	if err := WriteFile(path, want.JSON); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Runs[0].Memory.Components["KernelStack"] != 1.235 || want.Runs[0].Memory.Components["KernelStack"] != 1.23456 {
+		t.Errorf("got %+v from %+v", got.Runs[0].Memory, want.Runs[0].Memory)
+	}
+	if got.Runs[2].FailureMessages[0] != want.Runs[2].FailureMessages[0] || got.Runs[1].Start.Rate[1] != 12 {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// The plot is well-formed XML that shows every component that there is, and every run.
+func TestSVGShowsEveryRun(t *testing.T) {
+	var out bytes.Buffer
+	if err := sample().SVG(&out); err != nil {
+		t.Fatal(err)
+	}
+	var text []string
+	for decoder := xml.NewDecoder(bytes.NewReader(out.Bytes())); ; {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, ok := token.(xml.CharData); ok {
+			text = append(text, strings.TrimSpace(string(data)))
+		}
+	}
+	all := strings.Join(text, "\n")
+	for _, want := range []string{"AnonPages", "KernelStack", "pause (10)", "ordinary Go (10)", "pause, netns (10)", "kB"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no %q in the plot, which says:\n%s", want, all)
+		}
+	}
+	if strings.Contains(all, "Percpu") {
+		t.Error("a component that nothing has is in the legend")
+	}
+}
+
+// A file that cannot be written whole is not written at all: neither it nor a temporary one, and an old one stays.
+func TestWriteFileIsAllOrNothing(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "result")
+	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("disk full")
+	err := WriteFile(path, func(w io.Writer) error {
+		io.WriteString(w, "ne")
+		return broken
+	})
+	if !errors.Is(err, broken) {
+		t.Errorf("got error %v", err)
+	}
+	entries, _ := os.ReadDir(dir)
+	if content, _ := os.ReadFile(path); string(content) != "old" || len(entries) != 1 {
+		t.Errorf("left %q and %v", content, entries)
+	}
+}
