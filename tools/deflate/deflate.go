@@ -11,7 +11,6 @@
 //     the code takes, not for the symbols alone as Huffman's algorithm has it (see lengths.go).
 //   - One depends on the other, so they are computed in turns until nothing changes, from several starting points and
 //     with deterministic disturbances that let them leave a local optimum (see search.go).
-//   - The input is split into blocks of different kinds where that pays.
 //
 // Everything is integer arithmetic, and the disturbances come from a fixed generator: the output is a function of the
 // input alone, on every machine. (Floating point is not: compilers may fuse multiplications and additions.)
@@ -58,12 +57,8 @@ func standard(data []byte) []byte {
 
 // optimal is the best that the search finds.
 func optimal(data []byte) []byte {
-	s := newSearch(data)
 	var w bitWriter
-	blocks := s.split()
-	for i, b := range blocks {
-		b.write(&w, data, i == len(blocks)-1)
-	}
+	newSearch(data).best().write(&w, true)
 	return w.bytes
 }
 
@@ -85,6 +80,3 @@ func (w *bitWriter) write(value uint32, n int) {
 		value >>= 1
 	}
 }
-
-// align moves on to a byte boundary.
-func (w *bitWriter) align() { w.free = 0 }

@@ -31,10 +31,10 @@ func (s *search) random(n int) int {
 
 // block is one block of the output.
 type block struct {
-	from, to int          // of the input
-	tokens   []token      // nil if the block is stored
+	from, to int // of the input
+	tokens   []token
 	codes    *description // nil if the codes are the fixed ones
-	bits     int          // all of the block; for a stored one without what aligns it
+	bits     int          // all of the block
 }
 
 // fixedLit and fixedDist are the lengths of the fixed codes (RFC 1951, section 3.2.6). The last two literal symbols and
@@ -138,23 +138,12 @@ func log2(n int) cost {
 }
 
 // write appends b.
-func (b *block) write(w *bitWriter, data []byte, final bool) {
+func (b *block) write(w *bitWriter, final bool) {
 	bit := uint32(0)
 	if final {
 		bit = 1
 	}
 	w.write(bit, 1)
-	if b.tokens == nil {
-		w.write(0, 2)
-		w.align()
-		n := uint32(b.to - b.from)
-		w.write(n, 16)
-		w.write(^n&0xffff, 16)
-		for _, c := range data[b.from:b.to] {
-			w.write(uint32(c), 8)
-		}
-		return
-	}
 	lit, dist := fixedLit[:], fixedDist[:]
 	if b.codes == nil {
 		w.write(1, 2)
@@ -194,41 +183,43 @@ func (d *description) write(w *bitWriter) {
 	}
 }
 
-// encode makes a block of tokens with the best codes that alternating between code lengths and their description finds.
-func encode(from, to int, tokens []token, start *metaCost, limits []int) *block {
+// quick makes a block of tokens with Huffman's codes.
+func quick(from, to int, tokens []token) *block {
 	h := count(tokens)
-	best := &block{bits: int(never)}
-	try := func(lit, dist []int, meta *metaCost) *description {
-		d := describe(lit, dist, meta)
-		if bits := 3 + d.bits + h.extraBits() + symbolBits(h, lit, dist); bits < best.bits {
-			best = &block{from, to, tokens, d, bits}
+	lit, dist := huffman(h.lit[:], 15), huffman(h.dist[:], 15)
+	return newBlock(from, to, tokens, h, describe(lit, dist, &typicalMeta))
+}
+
+func newBlock(from, to int, tokens []token, h *histogram, d *description) *block {
+	return &block{from, to, tokens, d, 3 + d.bits + h.extraBits() + symbolBits(h, d.lit, d.dist)}
+}
+
+// longest is the longest code that lengthsFor is asked for. Small inputs do not profit from longer ones, and the time
+// doubles with every bit.
+const longest = 8
+
+// thorough makes of a quick block one with codes that are chosen together with their description.
+func thorough(b *block) *block {
+	h := count(b.tokens)
+	lit, dist := huffman(h.lit[:], 15), huffman(h.dist[:], 15)
+	best := b
+	meta := b.codes.cost()
+	for {
+		newLit := lengthsFor(h.lit[:], lit, longest, minLit, meta)
+		newDist := distLengths(h.dist[:], dist, 6, meta)
+		if newLit == nil || newDist == nil {
+			return best
 		}
-		return d
+		next := newBlock(b.from, b.to, b.tokens, h, describe(newLit, newDist, meta))
+		if next.bits >= best.bits {
+			return best
+		}
+		best, meta = next, next.codes.cost()
 	}
-	d := try(huffman(h.lit[:], 15), huffman(h.dist[:], 15), start)
-	for _, limit := range limits {
-		meta := start
-		if meta == &typicalMeta {
-			meta = d.cost()
-		}
-		for range 4 {
-			before := best.bits
-			lit := lengthsFor(h.lit[:], limit, minLit, meta)
-			dist := distLengths(h.dist[:], min(limit, 6), meta)
-			if lit == nil || dist == nil {
-				break
-			}
-			meta = try(lit, dist, meta).cost()
-			if best.bits == before {
-				break
-			}
-		}
-	}
-	return best
 }
 
 // distLengths is lengthsFor for distances, whose code may be empty or have a single symbol, of one bit.
-func distLengths(counts []int, limit int, meta *metaCost) []int {
+func distLengths(counts, start []int, limit int, meta *metaCost) []int {
 	single, n := 0, 0
 	for symbol, c := range counts {
 		if c > 0 {
@@ -236,7 +227,7 @@ func distLengths(counts []int, limit int, meta *metaCost) []int {
 		}
 	}
 	if n > 1 {
-		return lengthsFor(counts, limit, minDist, meta)
+		return lengthsFor(counts, start, limit, minDist, meta)
 	}
 	lengths := make([]int, len(counts))
 	if n == 1 {
@@ -245,49 +236,59 @@ func distLengths(counts []int, limit int, meta *metaCost) []int {
 	return lengths
 }
 
-// dynamic is the best block with codes of its own that the search finds in the given number of rounds.
-func (s *search) dynamic(from, to, rounds int) *block {
+// absent is the price of a symbol without a code: of a long code, and of describing it.
+const absent = 14 * costUnit
+
+// dynamic is the best block with codes of its own that the search finds, starting with the symbol costs of m.
+func (s *search) dynamic(from, to, rounds int, m *model) *block {
 	var best *block
-	m := modelOf(fixedLit[:], fixedDist[:], never)
+	bestQuick := int(never)
+	seen := map[histogram]bool{}
 	for range rounds {
-		last := int(never)
+		// Parse and codes in turns, until that gives nothing new.
 		for {
-			tokens := s.parse(m, from, to)
-			b := encode(from, to, tokens, &typicalMeta, limits)
+			b := quick(from, to, s.parse(m, from, to))
+			h := *count(b.tokens)
+			if seen[h] {
+				break
+			}
+			seen[h] = true
+			bestQuick = min(bestQuick, b.bits)
+			if b.bits < bestQuick+slack {
+				b = thorough(b)
+			}
 			if best == nil || b.bits < best.bits {
 				best = b
 			}
-			if b.bits >= last {
-				break
-			}
-			last = b.bits
-			m = modelOf(b.codes.lit, b.codes.dist, absentBits*costUnit)
+			m = modelOf(b.codes.lit, b.codes.dist, absent)
 		}
-		switch s.random(2) {
-		case 0:
+		m = modelOf(best.codes.lit, best.codes.dist, absent)
+		if s.random(2) == 0 {
 			m = entropy(count(best.tokens))
-		case 1:
-			m = modelOf(best.codes.lit, best.codes.dist, absentBits*costUnit)
 		}
-		amp := 1 + s.random(amplitude*int(costUnit))
+		amplitude := 1 + s.random(8*int(costUnit))
 		for i := range m.lit {
-			m.lit[i] += cost(s.random(amp))
+			m.lit[i] += cost(s.random(amplitude))
 		}
 		for i := range m.dist {
-			m.dist[i] += cost(s.random(amp))
+			m.dist[i] += cost(s.random(amplitude))
 		}
 	}
 	return best
 }
 
-// limits are the longest codes that lengthsFor is asked for.
-var limits = []int{8, 9}
+// What the search is allowed. More finds hardly anything: ten times the rounds save a byte or two of 400.
+const (
+	rounds = 16 // disturbances
+	slack  = 60 // bits by which a quick block may be behind the best and still be looked at thoroughly
+)
 
-const absentBits = 14
-const amplitude = 8
-const rounds = 4
-
-func (s *search) split() []*block {
-	whole := s.dynamic(0, len(s.data), rounds)
-	return []*block{whole}
+// best is the best single block. (Of the pause layers, a second block, with fixed codes for the start, made none smaller.)
+func (s *search) best() *block {
+	n := len(s.data)
+	best := s.fixed(0, n)
+	if b := s.dynamic(0, n, rounds, modelOf(fixedLit[:], fixedDist[:], never)); b.bits < best.bits {
+		best = b
+	}
+	return best
 }
