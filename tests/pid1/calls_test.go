@@ -3,12 +3,15 @@
 package pid1_test
 
 import (
+	"encoding/json"
 	"maps"
+	"os"
 	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"example.com/pause/tests/need"
 	"example.com/pause/tests/pid1"
 	"example.com/pause/tests/targets"
 )
@@ -65,6 +68,48 @@ func (s subject) filter(otherwise uint32, rules ...pid1.Rule) []unix.SockFilter 
 	host, _ := targets.Host()
 	rules = append(rules, pid1.Rule{Audit: host.Audit, Call: host.Exec, Action: pid1.Allow})
 	return pid1.Filter(otherwise, rules...)
+}
+
+// The shipped seccomp profile gives as the program's own exactly the system calls that the binaries make, over all
+// architectures; whatever else it allows, it allows for the engine's sake and says so.
+func TestShippedProfile(t *testing.T) {
+	const env = "SECCOMP_PROFILE"
+	need.That(t, os.Getenv(env) != "", env+" is not set: it names deploy/seccomp/pause.json")
+	path, err := targets.Locate(env)
+	check(t, err)
+	text, err := os.ReadFile(path)
+	check(t, err)
+	var profile struct {
+		DefaultAction string `json:"defaultAction"`
+		Syscalls      []struct {
+			Comment string   `json:"comment"`
+			Names   []string `json:"names"`
+			Action  string   `json:"action"`
+		} `json:"syscalls"`
+	}
+	check(t, json.Unmarshal(text, &profile))
+	if profile.DefaultAction == "SCMP_ACT_ALLOW" {
+		t.Error("the profile allows what it does not name")
+	}
+
+	calls := make(map[string]bool)
+	for _, target := range targets.All() {
+		for name := range target.Calls {
+			calls[name] = true
+		}
+	}
+	want := slices.Sorted(maps.Keys(calls))
+	for _, group := range profile.Syscalls {
+		if group.Comment != "the program" {
+			continue
+		}
+		got := slices.Sorted(slices.Values(group.Names))
+		if group.Action != "SCMP_ACT_ALLOW" || !slices.Equal(got, want) {
+			t.Errorf("the program's group is %s for %q; want SCMP_ACT_ALLOW for %q", group.Action, got, want)
+		}
+		return
+	}
+	t.Error(`the profile has no group with the comment "the program"`)
 }
 
 // Under a seccomp filter that ends the program for any system call but its own, it does all that it should.

@@ -30,8 +30,11 @@ func main() {
 		fail(fmt.Errorf("unexpected argument %q; see -help", flag.Arg(0)))
 	}
 	// Nothing is printed unless all of it can be.
-	var table bytes.Buffer
-	if err := run(&table, os.Stderr, o); err != nil {
+	var table, notes bytes.Buffer
+	if err := run(&table, &notes, o); err != nil {
+		fail(err)
+	}
+	if _, err := notes.WriteTo(os.Stderr); err != nil {
 		fail(err)
 	}
 	if _, err := table.WriteTo(os.Stdout); err != nil {

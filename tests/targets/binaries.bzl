@@ -1,0 +1,15 @@
+"""The pause binaries of all architectures, for tests that run or inspect them."""
+
+load("//images:arches.bzl", "ARCHES", "name_of")
+
+def _label(row):
+    return "//pause:pause_" + name_of(row)
+
+# For `data`.
+BINARIES = [_label(row) for row in ARCHES]
+
+# For `env`: PAUSE_LINUX_AMD64 and so on, as package targets reads them.
+BINARIES_ENV = {
+    "PAUSE_" + name_of(row).upper(): "$(rlocationpath {})".format(_label(row))
+    for row in ARCHES
+}
