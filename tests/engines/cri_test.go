@@ -235,16 +235,16 @@ func link(t *testing.T, pid int, name string) string {
 // need besides.
 func criConfig(t *testing.T, major int, plugins, conf string) string {
 	t.Helper()
-	name, runtime := "containerd-2.toml", "io.containerd.cri.v1.runtime"
+	path, runtime := file(t, envContainerd2, "../../deploy/sandbox/containerd-2.toml"), "io.containerd.cri.v1.runtime"
 	if major < 2 {
-		name, runtime = "containerd-1.toml", "io.containerd.grpc.v1.cri"
+		path, runtime = file(t, envContainerd1, "../../deploy/sandbox/containerd-1.toml"), "io.containerd.grpc.v1.cri"
 	}
-	shipped, err := os.ReadFile(filepath.Join(file(t, envSandbox, "../../deploy/sandbox"), name))
+	shipped, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(shipped), `"`+reference+`"`) {
-		t.Fatalf("deploy/sandbox/%s does not name the image %s", name, reference)
+		t.Fatalf("%s does not name the image %s", path, reference)
 	}
 	text := string(shipped)
 	if major >= 2 {

@@ -20,9 +20,10 @@ import (
 
 // The environment variables that say where the material is, as runfiles or as paths.
 const (
-	envLayout  = "PAUSE_LAYOUT"  // the shipped image, an OCI layout of an image or of an index
-	envSeccomp = "PAUSE_SECCOMP" // the shipped seccomp profile
-	envSandbox = "PAUSE_SANDBOX" // the folder with the shipped configuration of containerd
+	envLayout      = "PAUSE_LAYOUT"       // the shipped image, an OCI layout of an image or of an index
+	envSeccomp     = "PAUSE_SECCOMP"      // the shipped seccomp profile
+	envContainerd1 = "PAUSE_CONTAINERD_1" // the shipped configuration of containerd 1.x
+	envContainerd2 = "PAUSE_CONTAINERD_2" // the same of containerd 2.x
 )
 
 // reference is the name that engines get to know the image by; the shipped configuration uses it too.
