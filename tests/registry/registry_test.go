@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -70,6 +71,7 @@ func layout(t *testing.T) (string, string) {
 		if dir, err = runfiles.Rlocation(location); err != nil {
 			t.Fatal(err)
 		}
+		dir = materialise(t, dir)
 	} else {
 		var images []v1.Image
 		for _, platform := range platforms {
@@ -89,6 +91,43 @@ func layout(t *testing.T) (string, string) {
 		t.Fatal(err)
 	}
 	return dir, digest
+}
+
+// materialise copies a folder without symbolic links: Bazel's sandbox has one in the place of every file, and
+// go-containerregistry takes blobs that are links for an attack.
+func materialise(t *testing.T, from string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "layout")
+	// Rlocation may give a link to the folder itself, which would not be walked into.
+	from, err := filepath.EvalSymlinks(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir(from, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		if info.IsDir() {
+			return os.Mkdir(filepath.Join(to, name), 0o755)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, name), content, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return to
 }
 
 // describe makes the SBOM of the layout and the OCI layout that attaches it, and returns both.

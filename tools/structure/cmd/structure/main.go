@@ -55,7 +55,7 @@ func (l *list) Set(value string) error {
 func check(args []string, stdout io.Writer) (*structure.Report, error) {
 	flags := flag.NewFlagSet("structure", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	layout := flags.String("layout", "", "folder of the `OCI layout` (required)")
+	layout := flags.String("layout", "", "folder of the `OCI layout`")
 	archive := flags.String("archive", "", "`file` as docker save writes it, instead of --layout; digests are not those of the layout that it was made of")
 	var configs, onlyFiles list
 	flags.Var(&configs, "config", "`file` of checks, YAML in schema 2.0.0 of container-structure-test; may be repeated")

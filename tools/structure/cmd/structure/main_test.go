@@ -9,7 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"example.com/pause/tools/golden/imagetest"
 )
@@ -23,12 +25,43 @@ func write(t *testing.T, name, content string) string {
 	return path
 }
 
-func layout(t *testing.T) string {
+func image(t *testing.T) v1.Image {
 	t.Helper()
 	program := imagetest.File{Name: "pause", Mode: 0o555, Content: imagetest.ELF(t, elf.EM_X86_64, elf.ELFCLASS64, binary.LittleEndian)}
-	return imagetest.Layout(t, imagetest.Image(t, v1.ConfigFile{
+	return imagetest.Image(t, v1.ConfigFile{
 		OS: "linux", Architecture: "amd64", Config: v1.Config{User: "1", Entrypoint: []string{"/pause"}},
-	}, imagetest.Gzip(t, imagetest.Tar(t, program))))
+	}, imagetest.Gzip(t, imagetest.Tar(t, program)))
+}
+
+func layout(t *testing.T) string {
+	t.Helper()
+	return imagetest.Layout(t, image(t))
+}
+
+// An archive as docker save writes it is checked like a layout, and leaves nothing in the folder of temporary files.
+func TestArchive(t *testing.T) {
+	archive := filepath.Join(t.TempDir(), "image.tar")
+	tag, err := name.NewTag("pause:latest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tarball.WriteToFile(archive, tag, image(t)); err != nil {
+		t.Fatal(err)
+	}
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	for user, code := range map[string]int{"1": 0, "2": 1} {
+		checks := write(t, "user.yaml", "schemaVersion: 2.0.0\nmetadataTest: {user: "+user+"}\n")
+		var stdout, stderr bytes.Buffer
+		args := []string{"--archive", archive, "--config", checks, "--platform", "linux/amd64", "--only-files", "/pause"}
+		if got := run(args, &stdout, &stderr); got != code || stderr.Len() > 0 {
+			t.Errorf("user %s: exit code %d, expected %d; stderr %q; stdout\n%s", user, got, code, stderr.String(), stdout.String())
+		}
+	}
+	// The files of checks are in folders that the test made; those of structure have its name.
+	if left, _ := filepath.Glob(filepath.Join(temporary, "structure-*")); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
 }
 
 // Exit code 0 goes with PASS lines only, 1 with a FAIL line; nothing is on stderr.
@@ -69,19 +102,21 @@ func TestBadInput(t *testing.T) {
 	user := write(t, "user.yaml", "schemaVersion: 2.0.0\nmetadataTest: {user: 1}\n")
 	bad := write(t, "bad.yaml", "schemaVersion: 2.0.0\nmetadataTest: {usr: 1}\n")
 	for expected, args := range map[string][]string{
-		"--layout is missing":                  {"--config", user},
-		"there is nothing to check":            {"--layout", dir},
-		"unexpected argument":                  {"--layout", dir, "--config", user, "more"},
-		"flag provided but not defined: -user": {"--layout", dir, "--user", "1"},
-		"--max-bytes is 0":                     {"--layout", dir, "--max-bytes", "0"},
-		"not a clean absolute path":            {"--layout", dir, "--only-files", "pause"},
-		`platform "amd64"`:                     {"--layout", dir, "--platform", "amd64"},
-		"vax":                                  {"--layout", dir, "--platform", "linux/vax"},
-		"no such file":                         {"--layout", dir, "--config", user + ".none"},
-		`unknown field "usr"`:                  {"--layout", dir, "--config", user, "--config", bad},
-		"golden file cannot be read":           {"--layout", dir, "--digest", user + ".none"},
-		"not a golden file":                    {"--layout", dir, "--digest", user},
-		"not a valid OCI layout":               {"--layout", filepath.Dir(user), "--config", user},
+		"give either --layout":                        {"--config", user},
+		", the folder of an OCI layout, or --archive": {"--layout", dir, "--archive", user, "--config", user},
+		"is no archive of one image":                  {"--archive", user, "--config", user},
+		"there is nothing to check":                   {"--layout", dir},
+		"unexpected argument":                         {"--layout", dir, "--config", user, "more"},
+		"flag provided but not defined: -user":        {"--layout", dir, "--user", "1"},
+		"--max-bytes is 0":                            {"--layout", dir, "--max-bytes", "0"},
+		"not a clean absolute path":                   {"--layout", dir, "--only-files", "pause"},
+		`platform "amd64"`:                            {"--layout", dir, "--platform", "amd64"},
+		"vax":                                         {"--layout", dir, "--platform", "linux/vax"},
+		"no such file":                                {"--layout", dir, "--config", user + ".none"},
+		`unknown field "usr"`:                         {"--layout", dir, "--config", user, "--config", bad},
+		"golden file cannot be read":                  {"--layout", dir, "--digest", user + ".none"},
+		"not a golden file":                           {"--layout", dir, "--digest", user},
+		"not a valid OCI layout":                      {"--layout", filepath.Dir(user), "--config", user},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := run(args, &stdout, &stderr)
