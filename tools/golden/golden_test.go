@@ -82,6 +82,19 @@ func TestFormatThenParseIsLossless(t *testing.T) {
 	}
 }
 
+// Characters that Go's encoder likes to escape keep their bytes.
+func TestFormatKeepsMarkup(t *testing.T) {
+	index := []byte(`{"annotations":{"authors":"A <a@example.com> & B"}}`)
+	data, err := (&Record{Digest: digest.FromBytes(index), Index: index}).Format()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Parse(data)
+	if err != nil || !bytes.Equal(got.Index, index) {
+		t.Errorf("got %v (%v), expected the same bytes from\n%s", got, err, data)
+	}
+}
+
 // Documents with spaces are refused: their bytes could not be had back from an indented file.
 func TestFormatRefusesDocumentsThatAreNotCompact(t *testing.T) {
 	r := record(t, pauseLike(t, "1", 'a', gzip.BestCompression))
