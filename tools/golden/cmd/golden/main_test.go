@@ -47,7 +47,7 @@ func TestBadInput(t *testing.T) {
 		`unexpected argument "more"`:      {"write", "--layout", layout, "--output", out, "more"},
 		"write needs --layout and":        {"write", "--layout", layout},
 		"check needs --layout and":        {"check", "--golden", out},
-		"not a valid OCI layout":               {"write", "--layout", dir, "--output", out},
+		"not a valid OCI layout":          {"write", "--layout", dir, "--output", out},
 		"golden file cannot be read":      {"check", "--layout", layout, "--golden", filepath.Join(dir, "none")},
 		"no such file or directory":       {"write", "--layout", layout, "--output", filepath.Join(dir, "none", "out")},
 		"bazel run //images:update_diges": {"check", "--layout", layout, "--golden", filepath.Join(layout, "index.json")},
