@@ -11,7 +11,7 @@ loop:
 	MOVW R7, 20(R13)
 	ADD $32, R15, R1
 	MOVW R1, 24(R13)
-	BL runtime·unreachableMethod(SB)
+	BL main·next(SB)
 	MOVW 28(R13), R0
 	MOVW 32(R13), R1
 	MOVW 36(R13), R2

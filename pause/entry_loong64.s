@@ -15,7 +15,7 @@ loop:
 	MOVV R1, R23
 again:
 	MOVV R23, R9
-	CALL runtime·unreachableMethod<ABIInternal>(SB)
+	CALL main·next<ABIInternal>(SB)
 	MOVV R8, R11
 	SYSCALL
 	JMP again

@@ -16,7 +16,7 @@ loop:
 again:
 	MOVD $0, R0
 	MOVD R29, R8
-	CALL runtime·unreachableMethod<ABIInternal>(SB)
+	CALL main·next<ABIInternal>(SB)
 	MOVD R7, R0
 	SYSCALL
 	BVC again

@@ -3,12 +3,12 @@
 package main
 
 const (
-	sysSigprocmask = 175
+	sysSigprocmask  = 175
 	sysSigtimedwait = 421
-	sysWait4 = 114
-	sysWrite = 4
-	sysExit = 1
-	sigBlock = 0
-	sigCHLD = 17
-	sigsetSize = 8
+	sysWait4        = 114
+	sysWrite        = 4
+	sysExit         = 252
+	sigBlock        = 0
+	sigCHLD         = 17
+	sigsetSize      = 8
 )

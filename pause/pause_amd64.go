@@ -3,12 +3,12 @@
 package main
 
 const (
-	sysSigprocmask = 14
+	sysSigprocmask  = 14
 	sysSigtimedwait = 128
-	sysWait4 = 61
-	sysWrite = 1
-	sysExit = 60
-	sigBlock = 0
-	sigCHLD = 17
-	sigsetSize = 8
+	sysWait4        = 61
+	sysWrite        = 1
+	sysExit         = 231
+	sigBlock        = 0
+	sigCHLD         = 17
+	sigsetSize      = 8
 )

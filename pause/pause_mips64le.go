@@ -3,12 +3,12 @@
 package main
 
 const (
-	sysSigprocmask = 5014
+	sysSigprocmask  = 5014
 	sysSigtimedwait = 5126
-	sysWait4 = 5059
-	sysWrite = 5001
-	sysExit = 5058
-	sigBlock = 1
-	sigCHLD = 18
-	sigsetSize = 16
+	sysWait4        = 5059
+	sysWrite        = 5001
+	sysExit         = 5205
+	sigBlock        = 1
+	sigCHLD         = 18
+	sigsetSize      = 16
 )

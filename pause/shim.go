@@ -9,5 +9,3 @@ func mapinitnoop() {}
 
 //go:linkname moduledata type:runtime.moduledata
 var moduledata uintptr = 4096
-
-//go:linkname next runtime.unreachableMethod
