@@ -87,7 +87,12 @@ func (e cli) create(t *testing.T, profile string, args ...string) string {
 		all = append(all, "--security-opt", "seccomp="+profile)
 	}
 	id := e.run(t, append(append(all, reference), args...)...)
-	t.Cleanup(func() { background(t, e.program, e.args("rm", "--force", id)...).code(t) })
+	t.Cleanup(func() {
+		if t.Failed() {
+			background(t, e.program, e.args("inspect", "--format", "{{json .State}}", id)...).code(t)
+		}
+		background(t, e.program, e.args("rm", "--force", id)...).code(t)
+	})
 	return id
 }
 
