@@ -35,6 +35,7 @@ import (
 
 // The commands that this program starts itself as.
 const (
+	first  = "--first-in-the-namespaces"
 	inside = "--inside-the-namespaces"
 	keeper = "--remove-cgroups-at-the-end"
 )
@@ -51,6 +52,8 @@ func main() {
 	err := func() error {
 		if len(os.Args) > 1 {
 			switch os.Args[1] {
+			case first:
+				return jail.Init([]string{inside})
 			case inside:
 				return drive.Main()
 			case keeper:
@@ -338,7 +341,7 @@ func drivenIn(ctx context.Context, spec drive.Spec) (run *report.Run, err error)
 	}
 	bar := newBar(spec)
 	defer bar.close()
-	err = jail.Run(ctx, []string{inside}, spec, func(line []byte) error {
+	err = jail.Run(ctx, []string{first}, spec, func(line []byte) error {
 		var event drive.Event
 		if err := json.Unmarshal(line, &event); err != nil {
 			return err

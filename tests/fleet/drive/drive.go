@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
@@ -55,10 +56,7 @@ const (
 
 // Main drives the fleet that the orders describe.
 func Main() error {
-	inside, err := jail.Enter()
-	if err != nil {
-		return err
-	}
+	inside := jail.Enter()
 	var spec Spec
 	if err := inside.Orders(&spec); err != nil {
 		return err
@@ -87,7 +85,6 @@ func throttled(progress func(phase string, done int)) func(string, int, int) {
 
 type fleet struct {
 	Spec
-	reaper   *reaper
 	engine   string // the path to execute
 	dir      string // of the tmpfs
 	process  bundle.Process
@@ -111,7 +108,6 @@ func run(spec Spec, progress func(string, int, int)) (*report.Run, error) {
 	if err := f.prepare(); err != nil {
 		return nil, err
 	}
-	f.reaper = newReaper()
 	// One for nothing: what every later one shares, such as the engine in the page cache, is not the cost of a container.
 	if err := f.warmUp(); err != nil {
 		return nil, err
@@ -208,7 +204,7 @@ func copyProgram(from, to string) error {
 	return os.WriteFile(to, program, 0o755)
 }
 
-// compile builds an ordinary C program, in dir. It must be called before the reaper is there, as everything with os/exec.
+// compile builds an ordinary C program, in dir.
 func compile(name, dir, to string) error {
 	if err := os.Setenv("TMPDIR", dir); err != nil {
 		return err
@@ -300,8 +296,13 @@ func (f *fleet) call(w worker, args ...string) error {
 	if f.Cgroup == "" {
 		argv = append(argv, "--cgroup-manager=disabled")
 	}
-	if err := f.reaper.run(log, w.dir, f.engine, append(argv, args...)...); err != nil {
-		return withLog(err, log.Name())
+	cmd := exec.Cmd{
+		Path: f.engine, Args: append(argv, args...), Dir: w.dir, Stdout: log, Stderr: log,
+		// An engine keeps its temporary files in the tmpfs, too.
+		Env: []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + w.dir},
+	}
+	if err := cmd.Run(); err != nil {
+		return withLog(fmt.Errorf("%s: %w", argv[0], err), log.Name())
 	}
 	return nil
 }
@@ -372,8 +373,8 @@ func (f *fleet) awaitSleep(c container) error {
 				}
 			}
 		}
-		if e, ended := f.reaper.end(pid, c.started); ended {
-			return fmt.Errorf("PID %d ended at once, with wait status %#x", pid, int(e.status))
+		if gone(pid) {
+			return fmt.Errorf("PID %d ended at once", pid)
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("PID %d does not sleep after %s (/proc/%d/syscall: %q, %v)", pid, sleepPatience, pid, call, err)
@@ -387,8 +388,8 @@ func (f *fleet) warmUp() error {
 	f.each("warm-up", 1, func(w worker, _ int) error {
 		var c container
 		if c, err = f.one(w, "warm-up"); err == nil {
-			gone := func() bool { _, ok := f.reaper.end(c.pid, c.started); return ok }
-			err = errors.Join(syscall.Kill(c.pid, syscall.SIGKILL), f.await(1, gone), f.call(w, "delete", "--force", c.id))
+			err = errors.Join(syscall.Kill(c.pid, syscall.SIGKILL), awaitGone(c.pid, time.Now().Add(stopPatience)),
+				f.call(w, "delete", "--force", c.id))
 		}
 		return nil
 	})
@@ -456,57 +457,37 @@ func (f *fleet) stop() float64 {
 			f.fail(fmt.Errorf("%s: SIGTERM: %w", c.id, err))
 		}
 	}
-	var last time.Time
-	var alive []container
-	f.await(len(f.asleep), func() bool {
-		alive, last = alive[:0], begin
-		for _, c := range f.asleep {
-			if e, ok := f.reaper.end(c.pid, c.started); !ok {
-				alive = append(alive, c)
-			} else if e.at.After(last) {
-				last = e.at
-			}
+	deadline := begin.Add(stopPatience)
+	for i, c := range f.asleep {
+		if err := awaitGone(c.pid, deadline); err != nil {
+			f.fail(fmt.Errorf("%s: %w", c.id, err))
+			syscall.Kill(c.pid, syscall.SIGKILL)
 		}
-		f.progress("stop", len(f.asleep)-len(alive), len(f.asleep))
-		return len(alive) == 0
-	})
-	for _, c := range alive {
-		f.fail(fmt.Errorf("%s: runs %s after SIGTERM", c.id, stopPatience))
-		syscall.Kill(c.pid, syscall.SIGKILL)
-		last = time.Now()
+		f.progress("stop", i+1, len(f.asleep))
 	}
-	return last.Sub(begin).Seconds()
+	return time.Since(begin).Seconds()
 }
 
-// await waits, for as long as containers may take to stop, until done says so; it asks when a container has ended.
-func (f *fleet) await(n int, done func() bool) error {
-	timeout := time.After(stopPatience)
-	for !done() {
-		// Many end at once: asking for each would take the processor from them.
-		select {
-		case <-f.reaper.changed:
-			if n > 100 {
-				time.Sleep(5 * time.Millisecond)
-			}
-		case <-timeout:
-			return fmt.Errorf("nothing more ended in %s", stopPatience)
+// gone reports whether a process of this namespace is no more. PID 1 lets the kernel bury it at once.
+func gone(pid int) bool { return syscall.Kill(pid, 0) == syscall.ESRCH }
+
+func awaitGone(pid int, deadline time.Time) error {
+	for !gone(pid) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("PID %d runs %s after it was told to end", pid, stopPatience)
 		}
+		// Many end at once: asking all the time would take the processor from them.
+		time.Sleep(time.Millisecond)
 	}
 	return nil
 }
 
 // version returns the first line of what the engine says about itself.
 func (f *fleet) version() string {
-	name := filepath.Join(f.dir, "version")
-	log, err := os.Create(name)
+	said, err := exec.Command(f.Engine, "--version").Output()
 	if err != nil {
 		return filepath.Base(f.Engine)
 	}
-	defer log.Close()
-	if err := f.reaper.run(log, f.dir, f.engine, filepath.Base(f.Engine), "--version"); err != nil {
-		return filepath.Base(f.Engine)
-	}
-	said, _ := os.ReadFile(name)
 	line, _, _ := strings.Cut(string(said), "\n")
 	return line
 }

@@ -1,5 +1,5 @@
-// Package jail runs a function of this program as PID 1 of new PID and mount namespaces, so that cleaning up is the
-// kernel's work: when that process ends, however it ends, the kernel kills everything in the namespace and drops every mount,
+// Package jail runs a command of this program in new PID and mount namespaces, so that cleaning up is the
+// kernel's work: when PID 1 in there ends, however it ends, the kernel kills everything in the namespace and drops every mount,
 // and with them the tmpfs that holds all files. Only cgroups outlive it; package cgroup has a keeper for those.
 package jail
 
@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"strings"
@@ -26,7 +27,8 @@ const (
 	fdReports = 4 // one JSON document a line
 )
 
-// Run starts this program again as PID 1 of new namespaces, with the arguments args, gives it orders as JSON, and calls
+// Run starts this program again as PID 1 of new namespaces, with the arguments args, which must make it call Init. It gives
+// the process that calls Enter there orders as JSON, and calls
 // report for each line that it sends. It returns when that process, and with it everything it started, is gone. When ctx
 // ends, it is killed. Without root, it gets a user namespace as well, in which the caller is root.
 //
@@ -100,31 +102,48 @@ func describe(err error) error {
 	return err
 }
 
+// Init is PID 1: it makes the namespaces usable, so that mounts no longer propagate and /proc shows the new PID namespace,
+// starts this program once more, with the arguments args, and ends when that one does. It does nothing else, and never waits
+// for what it inherits: the kernel buries the children of a process that ignores SIGCHLD by itself, where each wait among
+// 10,000 living children would look at all of them.
+func Init(args []string) error {
+	if os.Getpid() != 1 {
+		return errors.New("not PID 1 of a namespace: this is started by the command itself, never by hand")
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make the mounts private: %w", err)
+	}
+	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return fmt.Errorf("mount /proc of the new PID namespace: %w", err)
+	}
+	signal.Ignore(syscall.SIGCHLD)
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Stderr = os.Stderr
+	cmd.ExtraFiles = []*os.File{os.NewFile(fdOrders, "orders"), os.NewFile(fdReports, "reports")}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	// Its status is lost with the others'; Run knows it by what was, or was not, reported.
+	cmd.Wait()
+	return nil
+}
+
 // Inside is the side of Run that is in the namespaces.
 type Inside struct {
 	orders  *bufio.Reader
 	reports *json.Encoder
 }
 
-// Enter makes the namespaces usable: mounts no longer propagate and /proc shows the new PID namespace.
-// It fails in a process that Run did not start.
-func Enter() (*Inside, error) {
-	if os.Getpid() != 1 {
-		return nil, errors.New("not PID 1 of a namespace: this is started by the command itself, never by hand")
-	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return nil, fmt.Errorf("make the mounts private: %w", err)
-	}
-	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-		return nil, fmt.Errorf("mount /proc of the new PID namespace: %w", err)
-	}
+// Enter returns the connection to Run, in the process that Init starts.
+func Enter() *Inside {
 	for _, fd := range []int{fdOrders, fdReports} {
 		unix.CloseOnExec(fd)
 	}
 	return &Inside{
 		orders:  bufio.NewReader(os.NewFile(fdOrders, "orders")),
 		reports: json.NewEncoder(os.NewFile(fdReports, "reports")),
-	}, nil
+	}
 }
 
 // Orders reads what Run was given. From then on, this process ends when the one outside does.
