@@ -5,13 +5,9 @@ package pid1
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // A Stat is what the kernel has counted for a process.
@@ -24,14 +20,9 @@ type Stat struct {
 
 // Stat reads /proc/PID/stat and /proc/PID/status.
 func (p *Process) Stat() (Stat, error) {
-	text, err := os.ReadFile(p.proc("stat"))
+	fields, err := p.stat()
 	if err != nil {
 		return Stat{}, err
-	}
-	// The name, in parentheses, may hold spaces and parentheses of its own. The state is field 3 of proc(5).
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	if len(fields) < 13 {
-		return Stat{}, fmt.Errorf("unexpected /proc/PID/stat: %s", text)
 	}
 	user, err := strconv.ParseUint(fields[14-3], 10, 64)
 	if err != nil {
@@ -56,6 +47,20 @@ func (p *Process) Stat() (Stat, error) {
 	}
 	s.Threads, err = strconv.Atoi(status["Threads"])
 	return s, err
+}
+
+// stat returns the fields of /proc/PID/stat from the state on, which is field 3 of proc(5).
+func (p *Process) stat() ([]string, error) {
+	text, err := os.ReadFile(p.proc("stat"))
+	if err != nil {
+		return nil, err
+	}
+	// The name, in parentheses, may hold spaces and parentheses of its own.
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	if len(fields) < 13 {
+		return nil, fmt.Errorf("unexpected /proc/PID/stat: %s", text)
+	}
+	return fields, nil
 }
 
 // Status reads /proc/PID/status: values by name, without the colon.
@@ -137,38 +142,38 @@ type Member struct {
 	State string // as in Stat
 }
 
-// Namespace returns the processes in the PID namespace of p, p itself and zombies included.
+// Namespace returns the processes in the PID namespace of p, its PID 1: p itself and all its descendants, because
+// whoever loses its parent there becomes a child of p. Zombies are included, also for a user who is not root: the kernel
+// hides a zombie's link to its namespace from others, but not its parent.
 func (p *Process) Namespace() ([]Member, error) {
-	own, err := os.Readlink(p.proc("ns/pid"))
+	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, err
 	}
-	links, err := filepath.Glob("/proc/[0-9]*/ns/pid")
-	if err != nil {
-		return nil, err
-	}
-	var members []Member
-	for _, link := range links {
-		other, err := os.Readlink(link)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.ESRCH) {
-			continue // ended meanwhile, or another user's
-		}
+	states := make(map[int]string)
+	children := make(map[int][]int)
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
 		if err != nil {
-			return nil, err
+			continue // not a process
 		}
-		if other != own {
-			continue
-		}
-		pid, err := strconv.Atoi(strings.Split(link, "/")[2])
-		if err != nil {
-			return nil, err
-		}
-		member := &Process{Pid: pid}
-		stat, err := member.Stat()
+		fields, err := (&Process{Pid: pid}).stat()
 		if err != nil {
 			continue // ended meanwhile
 		}
-		members = append(members, Member{Pid: pid, State: stat.State})
+		parent, err := strconv.Atoi(fields[4-3])
+		if err != nil {
+			return nil, err
+		}
+		states[pid] = fields[0]
+		children[parent] = append(children[parent], pid)
+	}
+	var members []Member
+	for next := []int{p.Pid}; len(next) > 0; next = next[1:] {
+		if state, ok := states[next[0]]; ok {
+			members = append(members, Member{Pid: next[0], State: state})
+		}
+		next = append(next, children[next[0]]...)
 	}
 	return members, nil
 }
