@@ -40,7 +40,7 @@ type Target struct {
 	// PageSize is the largest page size, in bytes, that Linux is commonly built with: a loadable segment must be aligned
 	// to it, or the kernel refuses the file there.
 	PageSize uint64
-	// Magic is what file(1) calls the architecture.
+	// Magic is part of what every release of file(1) calls the architecture.
 	Magic string
 	// Emulator is the name of qemu-user's program for the architecture, without the suffix "-static".
 	Emulator string
@@ -84,7 +84,7 @@ var all = []Target{
 	},
 	{
 		Arch: "386", Machine: elf.EM_386, Class: elf.ELFCLASS32, Data: lsb, Flags: 0, PageSize: 4 << 10,
-		Magic: "Intel 80386", Emulator: "qemu-i386", Audit: 0x40000003, Calls: calls32(175, 114, 252, 4), Exec: 11,
+		Magic: "386", Emulator: "qemu-i386", Audit: 0x40000003, Calls: calls32(175, 114, 252, 4), Exec: 11,
 	},
 	{
 		// EF_RISCV_FLOAT_ABI_DOUBLE.
