@@ -4,7 +4,7 @@
 
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	MOVL SP, AX
-	XORL DI, DI
+	MOVL $252, DI // exit_group: see sysStart
 	CALL main·begin(SB)
 	LONG $0x14002
 	LONG $0

@@ -4,7 +4,7 @@
 
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	MOVQ SP, AX
-	XORL SI, SI
+	MOVL $231, SI // exit_group: see sysStart
 loop:
 	LEAQ main·consts(SB), R8
 	CALL main·next<ABIInternal>(SB)

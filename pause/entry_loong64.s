@@ -4,7 +4,7 @@
 
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	MOVV R3, R4
-	MOVV R0, R8
+	MOVV $94, R8 // exit_group: see sysStart
 	JAL loop
 	WORD $0x14002
 	WORD $0

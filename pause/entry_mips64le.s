@@ -5,7 +5,7 @@
 
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	MOVV R29, R4
-	MOVV R0, R2
+	MOVV $5205, R2 // exit_group: see sysStart
 	SUBVU $96, R29
 	BGEZAL R0, save
 	WORD $0x24002
