@@ -1,0 +1,240 @@
+// Package deploy checks the manifests in this folder as a cluster would: expanded by kustomize, valid for the Kubernetes
+// release that the schemas are of, and admitted by Pod Security admission at the level restricted.
+package deploy
+
+import (
+	"bytes"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/yannh/kubeconform/pkg/validator"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	"k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+)
+
+// manifests are the folders that people apply.
+var manifests = []string{"base", "overlays/fleet", "overlays/istio", "overlays/linkerd", "overlays/seccomp"}
+
+// each runs a subtest for what kustomize makes of each folder.
+func each(t *testing.T, test func(t *testing.T, resources resmap.ResMap)) {
+	t.Helper()
+	// In memory, because kustomize refuses files outside of its folder, and Bazel's runfiles are links to such.
+	disk := filesys.MakeFsInMemory()
+	for _, root := range []string{"base", "overlays"} {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			return disk.WriteFile("/"+path, content)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, folder := range manifests {
+		t.Run(folder, func(t *testing.T) {
+			resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, "/"+folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test(t, resources)
+		})
+	}
+}
+
+// decode reads the only resource of a kind into object; the test fails if there is none, or more than one.
+func decode(t *testing.T, resources resmap.ResMap, object any, kind string) {
+	t.Helper()
+	found := 0
+	for _, resource := range resources.Resources() {
+		if resource.GetKind() != kind {
+			continue
+		}
+		found++
+		text, err := resource.AsYAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.UnmarshalStrict(text, object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found != 1 {
+		t.Fatalf("there are %d resources of kind %s, want 1", found, kind)
+	}
+}
+
+func deployment(t *testing.T, resources resmap.ResMap) *appsv1.Deployment {
+	t.Helper()
+	var d appsv1.Deployment
+	decode(t, resources, &d, "Deployment")
+	return &d
+}
+
+// validate returns what kubeconform says of a stream of manifests, by the schemas in this folder alone.
+func validate(t *testing.T, text []byte) []validator.Result {
+	t.Helper()
+	v, err := validator.New([]string{"schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json"}, validator.Opts{Strict: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v.Validate("manifests", io.NopCloser(bytes.NewReader(text)))
+}
+
+// TestValid: every manifest is valid for the Kubernetes release that the schemas are of, and has no unknown field.
+func TestValid(t *testing.T) {
+	each(t, func(t *testing.T, resources resmap.ResMap) {
+		text, err := resources.AsYaml()
+		if err != nil {
+			t.Fatal(err)
+		}
+		results := validate(t, text)
+		if len(results) != resources.Size() {
+			t.Errorf("%d resources were checked, want %d", len(results), resources.Size())
+		}
+		for _, result := range results {
+			if result.Status != validator.Valid {
+				t.Errorf("%s: %v", result.Resource.Path, result.Err)
+			}
+		}
+	})
+}
+
+// TestSchemasRefuse: the schemas refuse unknown fields, missing fields, wrong types and unknown kinds.
+func TestSchemasRefuse(t *testing.T) {
+	for name, text := range map[string]string{
+		"unknown field": "apiVersion: apps/v1\nkind: Deployment\nspec: {selector: {}, template: {}, replicass: 1}\n",
+		"missing field": "apiVersion: apps/v1\nkind: Deployment\nspec: {selector: {}}\n",
+		"wrong type":    "apiVersion: apps/v1\nkind: Deployment\nspec: {selector: {}, template: {}, replicas: many}\n",
+		"deep":          "apiVersion: apps/v1\nkind: Deployment\nspec: {selector: {}, template: {spec: {containers: [{name: a, imagee: b}]}}}\n",
+		"unknown kind":  "apiVersion: v1\nkind: Pod\nmetadata: {name: pause}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, result := range validate(t, []byte(text)) {
+				if result.Status == validator.Valid {
+					t.Error("accepted")
+				}
+			}
+		})
+	}
+}
+
+// TestRestricted: the namespace enforces Pod Security's level restricted, and the pods are admitted at that level, by the
+// rules of the newest release that the library knows.
+func TestRestricted(t *testing.T) {
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
+	each(t, func(t *testing.T, resources resmap.ResMap) {
+		var namespace corev1.Namespace
+		decode(t, resources, &namespace, "Namespace")
+		if got := namespace.Labels[api.EnforceLevelLabel]; got != string(api.LevelRestricted) {
+			t.Errorf("the namespace enforces %q, want %q", got, api.LevelRestricted)
+		}
+		pods := deployment(t, resources)
+		if pods.Namespace != namespace.Name {
+			t.Errorf("the pods are in the namespace %q, want %q", pods.Namespace, namespace.Name)
+		}
+		template := &pods.Spec.Template
+		verdict := policy.AggregateCheckResults(evaluator.EvaluatePod(level, &template.ObjectMeta, &template.Spec))
+		if !verdict.Allowed {
+			t.Errorf("not admitted: %s", verdict.ForbiddenDetail())
+		}
+		// What the level leaves open.
+		for _, container := range template.Spec.Containers {
+			if c := container.SecurityContext; c == nil || c.ReadOnlyRootFilesystem == nil || !*c.ReadOnlyRootFilesystem {
+				t.Errorf("the root of container %s can be written", container.Name)
+			}
+		}
+	})
+}
+
+// TestLean: a pod has no token, no environment variables for services, an image by digest, small requests, and a grace
+// period that is short unless a proxy needs it.
+func TestLean(t *testing.T) {
+	each(t, func(t *testing.T, resources resmap.ResMap) {
+		pod := deployment(t, resources).Spec.Template
+		if token := pod.Spec.AutomountServiceAccountToken; token == nil || *token {
+			t.Error("the pod mounts a service account's token")
+		}
+		if links := pod.Spec.EnableServiceLinks; links == nil || *links {
+			t.Error("the pod gets environment variables for services")
+		}
+		if grace := pod.Spec.TerminationGracePeriodSeconds; grace == nil || *grace < 1 || *grace > 30 {
+			t.Error("the grace period is not set, or not between 1 and 30 s")
+		}
+		for _, container := range pod.Spec.Containers {
+			if !strings.Contains(container.Image, "@sha256:") {
+				t.Errorf("the image %q is not named by digest", container.Image)
+			}
+			if requests := container.Resources.Requests; requests.Cpu().MilliValue() != 1 || requests.Memory().Value() > 1<<20 {
+				t.Errorf("the container requests %v of CPU and %v of memory", requests.Cpu(), requests.Memory())
+			}
+		}
+	})
+}
+
+// TestFleet: the fleet preempts nobody, anything else preempts it, and a roll-out needs no room for more.
+func TestFleet(t *testing.T) {
+	each(t, func(t *testing.T, resources resmap.ResMap) {
+		if !strings.HasSuffix(t.Name(), "/fleet") {
+			return
+		}
+		var class schedulingv1.PriorityClass
+		decode(t, resources, &class, "PriorityClass")
+		d := deployment(t, resources)
+		if d.Spec.Template.Spec.PriorityClassName != class.Name {
+			t.Errorf("the pods' priority class is %q, want %q", d.Spec.Template.Spec.PriorityClassName, class.Name)
+		}
+		if class.Value >= 0 || class.PreemptionPolicy == nil || *class.PreemptionPolicy != corev1.PreemptNever {
+			t.Error("the priority class is not below the default, or preempts others")
+		}
+		if *d.Spec.Replicas < 1000 {
+			t.Errorf("the fleet has %d pods, want thousands", *d.Spec.Replicas)
+		}
+		if surge := d.Spec.Strategy.RollingUpdate.MaxSurge; surge.IntValue() != 0 {
+			t.Errorf("a roll-out needs room for %v more", surge)
+		}
+		if affinity := d.Spec.Template.Spec.Affinity; affinity != nil && affinity.PodAntiAffinity != nil {
+			t.Error("anti-affinity between thousands of pods")
+		}
+		for _, spread := range d.Spec.Template.Spec.TopologySpreadConstraints {
+			if spread.WhenUnsatisfiable != corev1.ScheduleAnyway {
+				t.Error("spreading keeps pods pending")
+			}
+		}
+	})
+}
+
+// TestInjection: the overlays for meshes mark each pod for its mesh.
+func TestInjection(t *testing.T) {
+	each(t, func(t *testing.T, resources resmap.ResMap) {
+		pod := deployment(t, resources).Spec.Template
+		_, overlay, _ := strings.Cut(t.Name(), "/overlays/")
+		for mesh, marked := range map[string]bool{
+			"istio":   pod.Labels["sidecar.istio.io/inject"] == "true",
+			"linkerd": pod.Annotations["linkerd.io/inject"] == "enabled",
+		} {
+			if want := overlay == mesh; marked != want {
+				t.Errorf("marked for %s: %v, want %v", mesh, marked, want)
+			}
+		}
+	})
+}
