@@ -122,7 +122,8 @@ func start(spec Spec, extra []*os.File, env []string, traced bool) (*Process, er
 	}
 
 	p := &Process{fd: -1}
-	sys := &syscall.SysProcAttr{PidFD: &p.fd, Ptrace: traced, Setpgid: true}
+	// Nothing outlives a test that is cut short.
+	sys := &syscall.SysProcAttr{PidFD: &p.fd, Ptrace: traced, Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if !spec.Ordinary {
 		sys.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWPID
 		sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
