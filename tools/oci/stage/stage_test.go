@@ -1,0 +1,88 @@
+package stage
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var errFill = errors.New("fill failed")
+
+// only checks that folder dir has exactly the given names.
+func only(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if strings.Join(got, " ") != strings.Join(names, " ") {
+		t.Errorf("the folder has %v, want %v", got, names)
+	}
+}
+
+// A folder appears whole, also in place of an empty one, or not at all.
+func TestDir(t *testing.T) {
+	parent := t.TempDir()
+	fill := func(dir string) error { return os.WriteFile(filepath.Join(dir, "f"), []byte("x"), 0o644) }
+	half := func(dir string) error { return errors.Join(fill(dir), errFill) }
+	output := filepath.Join(parent, "out")
+	if err := Dir(output, half); !errors.Is(err, errFill) {
+		t.Errorf("got %v", err)
+	}
+	only(t, parent)
+	if err := os.Mkdir(output, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := Dir(output, fill); err != nil {
+		t.Error(err)
+	}
+	only(t, parent, "out")
+	only(t, output, "f")
+	if err := Dir(output, fill); err == nil || !strings.Contains(err.Error(), "not empty") {
+		t.Errorf("a folder with something in it: got %v", err)
+	}
+	if err := Dir(filepath.Join(output, "f"), fill); err == nil || !strings.Contains(err.Error(), "not a folder") {
+		t.Errorf("a file in the way: got %v", err)
+	}
+	if err := Dir(filepath.Join(parent, "no", "out"), fill); err == nil || strings.Contains(err.Error(), ".staged") {
+		t.Errorf("no parent: got %v", err)
+	}
+}
+
+// A file appears whole, in place of an older one, or the older one stays.
+func TestFile(t *testing.T) {
+	parent := t.TempDir()
+	output := filepath.Join(parent, "out")
+	write := func(s string, err error) func(*os.File) error {
+		return func(f *os.File) error {
+			_, e := f.WriteString(s)
+			return errors.Join(e, err)
+		}
+	}
+	for _, c := range []struct {
+		content string
+		err     error
+		want    string
+	}{{"first", nil, "first"}, {"second", errFill, "first"}, {"third", nil, "third"}} {
+		if err := File(output, write(c.content, c.err)); !errors.Is(err, c.err) {
+			t.Errorf("%s: got %v", c.content, err)
+		}
+		if got, err := os.ReadFile(output); err != nil || string(got) != c.want {
+			t.Errorf("%s: the file has %q, %v", c.content, got, err)
+		}
+	}
+	only(t, parent, "out")
+	info, err := os.Stat(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode() != 0o644 {
+		t.Errorf("the mode is %v", info.Mode())
+	}
+}
