@@ -11,6 +11,8 @@ load(":arches.bzl", "name_of")
 # Most bytes that an image may have: manifest, configuration and compressed layer.
 MAX_BYTES = 1024
 
+# The name comes from the row.
+# buildifier: disable=unnamed-macro
 def pause_image(row):
     """Declares the image of one architecture, pause_OS_ARCHITECTURE, and its tests.
 

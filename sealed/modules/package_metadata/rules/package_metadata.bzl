@@ -11,7 +11,7 @@ _package_metadata = rule(
     doc = "Holds the package URL.",
 )
 
-def package_metadata(name, purl, attributes = [], **kwargs):
+def package_metadata(name, purl, attributes = [], **kwargs):  # buildifier: disable=unused-variable
     """Declares the metadata of a package.
 
     Args:

@@ -1,0 +1,45 @@
+package hygiene
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Each rule finds what was planted, and nothing in what is right.
+func TestRules(t *testing.T) {
+	commit := strings.Repeat("0123456789", 4)
+	documents := func(text string) map[string]string {
+		return map[string]string{"docs/a.md": text, "b.md": "# One `two` three\n\n# Same\n\n# Same\n"}
+	}
+	tracked := []string{"docs/a.md", "b.md"}
+	forbidden := append(machineNames("/srv/builds"+"/tree"), names{{"planted", regexp.MustCompile(`mirror\.example`)}}...)
+	for name, test := range map[string]struct {
+		problems []string
+		want     int
+	}{
+		"pinned action":       {unpinned("w", "  - uses: a/b@"+commit+" # v1.2.3\n  - uses: ./local"), 0},
+		"action by tag":       {unpinned("w", "  - uses: a/b@v1"), 1},
+		"action, no version":  {unpinned("w", "    uses: a/b/c@"+commit), 1},
+		"same versions":       {sealedVersions("# x\ng p v1.0.0 h1:a\n", `bazel_dep(name = "g", version = "1.0.0")`, "1.2.3"), 0},
+		"other version":       {sealedVersions("g p v1.0.1 h1:a\n", `bazel_dep(name = "g", version = "1.0.0")`, "1.2.3"), 1},
+		"other toolchain":     {sealedVersions("go_sdk p v0.0.1-go1.2.4.linux-amd64 h1:a\n", "", "1.2.3"), 1},
+		"no modules":          {sealedVersions("", "", "1.2.3"), 1},
+		"clean text":          {forbidden.find("f", "see https://bazel.build and sealed/root/usr, $root/root"), 0},
+		"path of the tree":    {forbidden.find("f", `x "/srv/builds/tree/a"`), 2},
+		"folder above":        {forbidden.find("f", `cd /srv/builds/other`), 1},
+		"home folder":         {forbidden.find("f", "at /ho"+"me/somebody/x"), 1},
+		"added path":          {forbidden.find("f", `root + "/srv/builds/tree/a"`), 0},
+		"private host":        {forbidden.find("f", "https://cache.build"+".internal/x"), 1},
+		"public Go proxy":     {forbidden.find("f", "https://proxy."+"golang.org,direct"), 1},
+		"planted host":        {forbidden.find("f", "mirror.example"), 1},
+		"good links":          {brokenLinks(documents("[a](../b.md) [b](../b.md#one-two-three) [c](../b.md#same-1) [d](https://x) `[e](no)`"), tracked), 0},
+		"link to nothing":     {brokenLinks(documents("[a](c.md)"), tracked), 1},
+		"link to no heading":  {brokenLinks(documents("[a](../b.md#four)"), tracked), 1},
+		"definition, nothing": {brokenLinks(documents("[a]: gone.md"), tracked), 1},
+	} {
+		if len(test.problems) != test.want {
+			t.Errorf("%s: %d problems instead of %d: %q", name, len(test.problems), test.want, test.problems)
+		}
+	}
+}

@@ -1,0 +1,119 @@
+// Command format formats every file of the repository in place: BUILD files by Gazelle and buildifier, Go by gofumpt, shell
+// scripts by shfmt.
+//
+//	bazel run //tools:format
+//
+// It prints the name of each file that it changed, and what a linter found that only an author can fix; it exits with 1
+// if there is any such finding. A file is replaced as a whole or not at all.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
+
+	"example.com/pause/tools/format"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	found, err := run(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "format:", err)
+		os.Exit(1)
+	}
+	if found > 0 {
+		fmt.Fprintf(os.Stderr, "format: %d findings are left to you\n", found)
+		os.Exit(1)
+	}
+}
+
+// run formats the tree that `bazel run` was called in, and returns the number of findings left.
+func run(ctx context.Context) (found int, err error) {
+	root := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
+	if root == "" {
+		return 0, errors.New("run it by `bazel run //tools:format`: it needs BUILD_WORKSPACE_DIRECTORY to know which tree to format")
+	}
+	module, err := format.ReadModule(root)
+	if err != nil {
+		return 0, err
+	}
+	// Gazelle first: what it writes is formatted like everything else.
+	if err := gazelle(ctx); err != nil {
+		return 0, err
+	}
+	names, err := format.Tree(ctx, root)
+	if err != nil {
+		return 0, err
+	}
+	var failed []error
+	for _, name := range names {
+		if ctx.Err() != nil {
+			return 0, errors.New("interrupted; the files named above are done")
+		}
+		findings, err := file(root, name, module)
+		if err != nil {
+			failed = append(failed, err)
+		}
+		for _, finding := range findings {
+			fmt.Fprintln(os.Stderr, finding)
+		}
+		found += len(findings)
+	}
+	return found, errors.Join(failed...)
+}
+
+// file formats one file in place.
+func file(root, name string, module format.Module) ([]string, error) {
+	full := filepath.Join(root, name)
+	content, err := os.ReadFile(full)
+	if err != nil {
+		return nil, err
+	}
+	formatted, findings, err := format.File(name, content, module)
+	if err != nil || bytes.Equal(content, formatted) {
+		return findings, err
+	}
+	info, err := os.Stat(full)
+	if err != nil {
+		return findings, err
+	}
+	temporary := full + ".format~"
+	if err := os.WriteFile(temporary, formatted, info.Mode().Perm()); err != nil {
+		return findings, err
+	}
+	if err := os.Rename(temporary, full); err != nil {
+		_ = os.Remove(temporary)
+		return findings, err
+	}
+	fmt.Println(name)
+	return findings, nil
+}
+
+// gazelle brings the BUILD files up to date, by the target that the environment variable GAZELLE names.
+func gazelle(ctx context.Context) error {
+	program, err := runfiles.Rlocation(os.Getenv("GAZELLE"))
+	if err != nil {
+		return fmt.Errorf("Gazelle is not among the runfiles (%w); run this by `bazel run //tools:format`", err)
+	}
+	environment, err := runfiles.Env()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, program)
+	cmd.Env = append(os.Environ(), environment...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("Gazelle: %w", err)
+	}
+	return nil
+}
