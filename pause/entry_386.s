@@ -1,27 +1,35 @@
 //go:build freestanding
+
 #include "textflag.h"
 #include "version.h"
 
+// The kernel takes the number in AX and the arguments in BX, CX, DX, SI. Go passes everything on the stack: four words of
+// arguments, then five of results.
+//
+// After the last instruction the program runs on into main·next, which tools/freestanding places there.
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
-	MOVL SP, AX
-	MOVL $252, DI // exit_group: see sysStart
-	CALL main·begin(SB)
-	LONG $0x14002
-	LONG $0
-	LONG $0
-	LONG $0
+	CALL main·begin(SB) // A call to get the address of what follows it: the version.
 	VERSION
+
 TEXT main·begin(SB), NOSPLIT|NOFRAME, $0
-	SUBL $20, SP
-loop:
-	MOVL AX, 0(SP)
-	MOVL DI, 16(SP)
-	CALL main·next(SB)
-	MOVL 24(SP), BX
-	MOVL 28(SP), CX
-	MOVL 32(SP), DX
-	MOVL 36(SP), SI
-	MOVL 40(SP), AX
-	MOVL AX, DI
+	POPL CX             // text
+	MOVL SP, BX         // s
+	SUBL $28, SP        // two arguments that are not used, and the results
+	PUSHL CX
+	PUSHL BX
+	CALL main·start(SB)
+	// Both start and next return to here.
+	ADDL $16, SP        // over the arguments
+	POPL BX             // a
+	POPL CX             // b
+	POPL DX             // c
+	POPL SI             // d
+	POPL AX             // the number
 	INT $0x80
-	JMP loop
+	LEAL (SP)(SI*1), CX // s, moved by d
+	SUBL $20, SP        // the results
+	PUSHL SI
+	PUSHL DX
+	PUSHL CX
+	PUSHL AX
+	SUBL $4, SP         // Take back the return: the address of the loop is still there, below the stack.

@@ -3,34 +3,30 @@
 #include "textflag.h"
 #include "version.h"
 
+// The kernel takes the number in R2 and the arguments in R4 to R7; the result is in R2, and R7 is not 0 if it is an error
+// and positive. Go passes everything on the stack: a word for itself, four of arguments, five of results.
+//
+// After the last instruction the program runs on into main·next, which tools/freestanding places there.
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
-	MOVV R29, R4
-	MOVV $5205, R2 // exit_group: see sysStart
-	SUBVU $96, R29
-	BGEZAL R0, save
-	WORD $0x24002
-	WORD $0
-	WORD $0
-	WORD $0
+	// BGEZAL R0: a call over the delay slot and the version, to get the address of the latter. As a word, because the
+	// assembler would fill the delay slot with nothing.
+	WORD $(0x04110001+VERSION_WORDS)
+	MOVV R29, -72(R29)     // s; it will be 8(R29)
 	VERSION
-save:
-	MOVV R31, 48(R29)
-	BGEZAL R0, next
-	MOVV 56(R29), R4
-	MOVV 64(R29), R5
-	MOVV 72(R29), R6
-	MOVV 80(R29), R7
-	MOVV 88(R29), R2
+	SUBVU $80, R29
+	MOVV R31, 16(R29)      // text
+	JAL main·start(SB)
+	// Both start and next return to here: neither changes the link register.
+	MOVV 40(R29), R4       // a
+	MOVV 48(R29), R5       // b
+	MOVV 56(R29), R6       // c
+	MOVV 64(R29), R7       // d
+	MOVV 72(R29), R2       // the number
+	MOVV R7, 32(R29)       // d
+	ADDVU R29, R7, R1      // s, moved by d
+	ADDVU $80, R1
+	MOVV R1, 16(R29)
 	SYSCALL
-	BEQ R7, ok
-	SUBVU R2, R0, R2
-ok:
-	MOVV R2, R4
-	MOVV 88(R29), R2
-next:
-	MOVV R4, 8(R29)
-	MOVV R2, 40(R29)
-
-// Nothing refers to main·next by name, since entry runs into it; the linker keeps what this root names.
-DATA runtime·unreachableMethod(SB)/8, $main·next(SB)
-GLOBL runtime·unreachableMethod(SB), RODATA|NOPTR, $8
+	SUBVU R2, R0, R1
+	CMOVZ R7, R2, R1
+	MOVV R1, 8(R29)        // the result

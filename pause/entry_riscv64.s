@@ -1,19 +1,18 @@
 //go:build freestanding
+
 #include "textflag.h"
 #include "version.h"
 
+// The kernel takes the number in X17 and the arguments in X10 to X13. Go passes arguments and results in X10 to X14.
+//
+// After the last instruction the program runs on into main·next, which tools/freestanding places there.
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
-	MOV X2, X10
-	MOV $94, X14 // exit_group: see sysStart
-	JAL X3, loop
-	WORD $0x14002
-	WORD $0
-	WORD $0
-	WORD $0
+	MOV X2, X10          // s
+	JAL X11, text        // text: a call to get the address of what follows it, the version
 	VERSION
-loop:
-	MOV X3, X15
-	CALL main·next<ABIInternal>(SB)
-	MOV X14, X17
+text:
+	CALL main·start<ABIInternal>(SB)
+	// Both start and next return to here: neither changes the link register.
+	MOV X14, X17         // the number
 	ECALL
-	JMP loop
+	ADD X2, X13, X11     // s, moved by d

@@ -1,77 +1,119 @@
 //go:build freestanding
 
-// Command pause is PID 1 of a container that does nothing, correctly: it sleeps, reaps orphans, and leaves with 0 on
-// SIGINT and SIGTERM. `pause -v` prints its version.
+// Command pause sleeps as PID 1: it reaps orphans and leaves on SIGINT and SIGTERM.
 //
-// It has no runtime: no garbage collector, no scheduler, no standard library, no stack but the kernel's. What is left of
-// Go is one function, next. The assembly of each architecture (entry_*.s) makes the system call that next asks for, hands
-// its result back to next, and so on for ever. So all decisions are here, in Go, once for all architectures, and the
-// assembly has none. docs/freestanding.md says how it is built.
+// It is Go without the Go runtime: no start-up code, no scheduler, no collector, no standard library. The whole program
+// is two functions here, a page of constants and a page of assembly for each architecture (pause_ARCH.go,
+// entry_ARCH.s), linked by tools/freestanding. docs/freestanding.md explains the tricks; every one of them exists
+// because each byte counts.
+//
+// The program is a state machine. Go only decides which system call comes next; the assembly makes it:
+//
+//	call := start(stack)
+//	for {
+//		result := systemCall(call)
+//		call = next(result, ...)
+//	}
+//
+// No signal has a handler. SIGINT, SIGTERM and SIGCHLD are blocked, and rt_sigtimedwait takes them from the queue: the
+// kernel queues a blocked signal even for PID 1 and even if its disposition is SIG_IGN. Every other signal keeps its
+// default effect, and the kernel spares PID 1 that.
 package main
 
 import "unsafe"
 
-// main is never called; a package main must have one.
-func main() {}
+// Numbers that are the same on every architecture.
+const (
+	sigINT  = 2
+	sigTERM = 15
+	wNOHANG = 1
+	eINTR   = 4
+	eCHILD  = 10
+)
 
-// next decides which system call comes next. a is the result of the last one, a negative errno if it failed, and nr its
-// number. text points to constants in the program's text: 16 bytes of signal set, then the version. It returns the four
-// arguments and the number of the next call. b, c and d only keep places, so that results and arguments of the assembly
-// are in the same registers.
-//
-// The calls, in order:
-//
-//	rt_sigprocmask   block INT, TERM and CHLD: a blocked signal waits even for PID 1, and needs no handler
-//	wait4            reap what has ended, without waiting, until there is no more: what had ended before, at first
-//	rt_sigtimedwait  sleep until one of the three arrives; after CHLD, or a stop and continue (EINTR), reap again
-//	exit_group       with 0 after INT or TERM, with 1 after an error that is not expected
-//
-// There is no variable: where the program is follows from the number of the last call. Every path either sleeps or ends,
-// whatever the kernel or a seccomp filter answers.
-//
-//go:nosplit
-func next(a, b, c, d, nr uintptr, text *byte) (a1, b1, c1, d1, nr1 uintptr) {
-	r := int(a)
-	switch {
-	case nr == sysStart:
-		// At the start, a is the stack pointer: argc, then the pointers of argv (gABI, "Process Initialization").
-		s := (*struct {
-			argc  uintptr
-			argv0 uintptr
-			argv1 *[3]byte
-		})(unsafe.Pointer(a))
-		if s.argc == 2 {
-			v := s.argv1
-			if v[0] == '-' && v[1] == 'v' && v[2] == 0 {
-				return 1, uintptr(unsafe.Pointer(text)) + 16, uintptr(len(version)), 0, sysWrite
-			}
-		}
-		return sigBlock, uintptr(unsafe.Pointer(text)), 0, sigsetSize, sysSigprocmask
-	case nr == sysWait4:
-		if r > 0 {
-			break
-		}
-		if r == 0 || r == -eCHILD {
-			return uintptr(unsafe.Pointer(text)), 0, 0, sigsetSize, sysSigtimedwait
-		}
-		fallthrough
-	default:
-		if nr == sysSigprocmask && r == 0 || nr == sysSigtimedwait && (r == sigCHLD || r == -eINTR) {
-			break
-		}
-		// After a signal or a write, r is positive, and its sign bit 0; after an error it is 1.
-		return a >> (unsafe.Sizeof(a)*8 - 1), 0, 0, 0, sysExit
-	}
-	return ^uintptr(0), 0, wNOHANG, 0, sysWait4
+// stack is what the kernel leaves at the stack pointer for a new program: the number of arguments and pointers to them.
+// Once they have been looked at, start puts the signal set in their place: it has to be somewhere in memory, and this
+// memory is there anyway.
+type stack struct {
+	argc  uintptr
+	argv0 *byte
+	argv1 *[3]byte // If argc is less than 2, a nil pointer.
 }
 
-const (
-	// sysStart is what the assembly gives next at first. That it is exit_group has a reason: should exit_group ever
-	// return, because a seccomp filter denies it, next takes its errno for the stack pointer, and the fault ends the
-	// program. It cannot spin.
-	sysStart = sysExit
+// A call is returned as five words: the first four arguments of a system call and its number. The order is that of the
+// argument registers of most architectures, so that hardly any has to be moved.
+//
+// The fourth argument, d, is also the state of the machine: the assembly hands it back to next. Where the call that it
+// goes with ignores it, it is free to be any value.
+//
+//	d            call                             result
+//	sigsetSize   rt_sigprocmask                   0
+//	sigsetSize   rt_sigtimedwait                  the signal
+//	0            wait4                            the child, or 0 if none has ended
+//	1            write                            the length
+//	s            exit_group                       none; it only returns if it was refused
+//
+// A result from -4095 to -1 is the negated error number.
 
-	wNOHANG = 1  // wait4: do not wait
-	eINTR   = 4  // interrupted, for example by SIGSTOP and SIGCONT
-	eCHILD  = 10 // wait4: there is no child
-)
+// next decides what comes after a system call. a is its result and d its fourth argument. s is the stack of start, moved
+// by d bytes: the assembly adds them. That costs no more than a move, and is how a refused exit ends; see there.
+//
+// The labels save bytes: what is behind them is reached from two places, and the compiler would write it out twice.
+//
+//go:nosplit
+func next(a uintptr, s *stack, _, d uintptr) (_, _, _, _, _ uintptr) {
+	result := int(a)
+	nr := uintptr(sysExitGroup)
+	if d == 0 { // wait4
+		if result > 0 {
+			goto reap // One was reaped; there may be more.
+		}
+		if result == 0 || result == -eCHILD {
+			// Sleep, for as long as it takes. The signal set is where start left it: s has moved by 0.
+			a = uintptr(unsafe.Pointer(s))
+			d = sigsetSize
+			nr = sysSigtimedwait
+			goto call
+		}
+	} else if d == sigsetSize { // rt_sigprocmask or rt_sigtimedwait
+		// The signals are blocked now, so those that end from here on cannot be missed: look for those that had ended
+		// before. One SIGCHLD can stand for many children; reap them all. EINTR is what a stop, a trace or a freezer
+		// leaves behind: to look for children then does no harm. EAGAIN means that the time is up; here it never is.
+		if result == 0 || result == sigCHLD || result == -eINTR {
+			goto reap
+		}
+	}
+
+	// Leave. After SIGINT, SIGTERM or the version that is with success; after any error, whose sign bit is set, with 1.
+	//
+	// If leaving itself is refused, by a seccomp filter for one, to try again would never end. So exit_group gets s as its
+	// fourth argument, which it ignores: should it return, s has moved by itself, to twice the address of the stack.
+	// There is nothing, and the following look at it ends even PID 1.
+	_ = *s
+	a >>= unsafe.Sizeof(a)*8 - 1
+	d = uintptr(unsafe.Pointer(s))
+call:
+	return a, 0, 0, d, nr // rt_sigtimedwait(s, nil, nil, sigsetSize) or exit_group(a)
+reap:
+	return ^uintptr(0), 0, wNOHANG, 0, sysWait4 // wait4(-1, nil, WNOHANG, nil)
+}
+
+// start decides on the first system call: the version if the only argument is -v, or else to block the signals.
+// text points at the bytes of version, which the assembly has among its code.
+//
+//go:nosplit
+func start(s *stack, text, _, _ uintptr) (a, b, c, d, nr uintptr) {
+	// The odd form of the comparison lets the compiler load two bytes at once where the architecture can.
+	if s.argc == 2 && uint16(s.argv1[0])|uint16(s.argv1[1])<<8 == '-'|'v'<<8 && s.argv1[2] == 0 {
+		const stdout = 1
+		return stdout, text, uintptr(len(version)), stdout, sysWrite
+	}
+	*(*uint64)(unsafe.Pointer(s)) = 1<<(sigINT-1) | 1<<(sigTERM-1) | 1<<(sigCHLD-1)
+	if sigsetSize > 8 {
+		*(*uint64)(unsafe.Pointer(&s.argv0)) = 0
+	}
+	return sigBlock, uintptr(unsafe.Pointer(s)), 0, sigsetSize, sysSigprocmask
+}
+
+// main is what the compiler wants to see in a package main. Nothing calls it, and the linker leaves it out.
+func main() {}

@@ -2,13 +2,14 @@
 
 package main
 
+// Numbers of Linux on amd64: arch/x86/entry/syscalls/syscall_64.tbl.
 const (
 	sysSigprocmask  = 14
 	sysSigtimedwait = 128
 	sysWait4        = 61
 	sysWrite        = 1
-	sysExit         = 231
+	sysExitGroup    = 231
 	sigBlock        = 0
 	sigCHLD         = 17
-	sigsetSize      = 8
+	sigsetSize      = 8 // bytes
 )

@@ -2,13 +2,14 @@
 
 package main
 
+// Numbers of Linux on arm, EABI: arch/arm/tools/syscall.tbl.
 const (
 	sysSigprocmask  = 175
-	sysSigtimedwait = 421
+	sysSigtimedwait = 421 // rt_sigtimedwait_time64: kernels may come without the call of 32-bit time.
 	sysWait4        = 114
 	sysWrite        = 4
-	sysExit         = 248
+	sysExitGroup    = 248
 	sigBlock        = 0
 	sigCHLD         = 17
-	sigsetSize      = 8
+	sigsetSize      = 8 // bytes
 )

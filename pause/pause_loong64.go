@@ -2,13 +2,14 @@
 
 package main
 
+// Numbers of Linux on loong64: arch/loongarch, by include/uapi/asm-generic/unistd.h.
 const (
 	sysSigprocmask  = 135
 	sysSigtimedwait = 137
 	sysWait4        = 260
 	sysWrite        = 64
-	sysExit         = 94
+	sysExitGroup    = 94
 	sigBlock        = 0
 	sigCHLD         = 17
-	sigsetSize      = 8
+	sigsetSize      = 8 // bytes
 )

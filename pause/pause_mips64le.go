@@ -2,13 +2,14 @@
 
 package main
 
+// Numbers of Linux on mips64le, ABI n64: arch/mips/kernel/syscalls/syscall_n64.tbl.
 const (
 	sysSigprocmask  = 5014
 	sysSigtimedwait = 5126
 	sysWait4        = 5059
 	sysWrite        = 5001
-	sysExit         = 5205
+	sysExitGroup    = 5205
 	sigBlock        = 1
 	sigCHLD         = 18
-	sigsetSize      = 16
+	sigsetSize      = 16 // bytes
 )

@@ -31,12 +31,17 @@ def _freestanding_binary_impl(ctx):
     args.add("-sdk", sdk.root_file.dirname)
     args.add("-goarch", ctx.attr.goarch)
     args.add("-version", ctx.attr.version)
+    status = []
+    if ctx.attr.stamp:
+        # The stable half of the workspace status: the action runs again if, and only if, it changes.
+        status = [ctx.info_file]
+        args.add("-version-status", ctx.info_file)
     args.add("-o", output)
     args.add_all(ctx.files.srcs)
     ctx.actions.run(
         executable = ctx.executable._freestanding,
         arguments = [args],
-        inputs = depset(ctx.files.srcs + [sdk.root_file], transitive = [sdk.headers, sdk.tools]),
+        inputs = depset(ctx.files.srcs + status + [sdk.root_file], transitive = [sdk.headers, sdk.tools]),
         outputs = [output],
         mnemonic = "GoFreestanding",
         progress_message = "Building %{label} without a runtime",
@@ -57,9 +62,14 @@ freestanding_binary = rule(
             doc = "The sources of all architectures; file names and build constraints choose, as in a Go package.",
             mandatory = True,
         ),
+        "stamp": attr.bool(
+            doc = """Whether STABLE_PAUSE_VERSION of the workspace status, if it is given, goes before `version`.
+
+Meant to be a select() on //tools:stamped, which is --stamp.""",
+        ),
         "version": attr.string(
             default = "1.0.0",
-            doc = "What the program says its version is: printable ASCII.",
+            doc = "What the program says its version is: 1 to 20 characters of printable ASCII, no blanks.",
         ),
         "_freestanding": attr.label(
             cfg = "exec",

@@ -1,75 +1,349 @@
-// Package elfpack turns a freestanding program that cmd/link has linked into the tightest conformant ELF executable:
-// the ELF header, two program headers (PT_LOAD R E, PT_GNU_STACK RW) and the code.
+// Package elfpack turns a freestanding program that cmd/link has linked into the tightest ELF executable that conforms:
+// the ELF header, two program headers, the code, and nothing else. There are no sections and no padding.
+//
+//	0          ELF header: 64 bytes, or 52 in the class of 32 bits
+//	64, 52     PT_LOAD: the whole file, readable and executable, not writable
+//	120, 84    PT_GNU_STACK: a stack that is not executable
+//	176, 116   the code
+//
+// The code is not moved: the linker has to have placed it at TextAddress, where it is in the packed file too. So it need
+// not be position independent, and every address in it that leads to itself is right.
+//
+// What would need more than that is refused: data of its own, constants outside its code, relocations, dynamic linking,
+// functions of the Go runtime. See the gABI (https://gabi.xinuos.com) for the format.
 package elfpack
 
 import (
 	"bytes"
+	"cmp"
 	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 )
 
-// Pack returns the packed executable of linked, the bytes of a linked ELF executable.
+const (
+	// base is the address of the file in memory: the lowest that every kernel maps (vm.mmap_min_addr is at most this), and a
+	// multiple of the largest page.
+	base = 0x10000
+
+	header32 = 52 + 2*32 // bytes before the code
+	header64 = 64 + 2*56
+)
+
+// TextAddress returns the address to link the code at (cmd/link -T) for pointers of that many bytes, 4 or 8.
+func TextAddress(pointer int) uint64 {
+	if pointer == 4 {
+		return base + header32
+	}
+	return base + header64
+}
+
+// machine is what the ABI of an architecture asks of an executable.
+type machine struct {
+	class elf.Class
+	data  elf.Data
+	page  uint64 // The largest page size: the alignment of PT_LOAD. It has to divide base.
+	pad   uint64 // The most bytes that the linker puts between two functions to align them.
+}
+
+// machines are those that can be packed.
+var machines = map[elf.Machine]machine{
+	elf.EM_386:       {elf.ELFCLASS32, elf.ELFDATA2LSB, 0x1000, 15},
+	elf.EM_AARCH64:   {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000, 15},
+	elf.EM_ARM:       {elf.ELFCLASS32, elf.ELFDATA2LSB, 0x1000, 15},
+	elf.EM_LOONGARCH: {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000, 15},
+	elf.EM_MIPS:      {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000, 15},
+	elf.EM_PPC64:     {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000, 15},
+	elf.EM_RISCV:     {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x1000, 15},
+	elf.EM_S390:      {elf.ELFCLASS64, elf.ELFDATA2MSB, 0x1000, 15},
+	elf.EM_X86_64:    {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x1000, 15},
+}
+
+// Pack returns the packed executable of linked, the contents of a file that cmd/link wrote. It does not change linked.
+//
+// It wants the symbols main.entry, where the program starts, and main.next, right behind it, which main.entry runs on
+// into. An error says which symbol, section or field was not accepted, and why.
 func Pack(linked []byte) ([]byte, error) {
-	f, err := elf.NewFile(bytes.NewReader(linked))
+	f, m, flags, err := open(linked)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkSections(f); err != nil {
 		return nil, err
 	}
 	symbols, err := f.Symbols()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the symbols cannot be read, and nothing can be judged without: %w", err)
 	}
-	text := f.Section(".text")
-	if text == nil {
-		return nil, errors.New("no .text")
-	}
-	code, err := text.Data()
+	code, err := findCode(f, m, symbols)
 	if err != nil {
 		return nil, err
 	}
-	lo, hi := ^uint64(0), uint64(0)
-	for _, s := range symbols {
-		if !strings.HasPrefix(s.Name, "go:") && s.Size > 1 && elf.ST_TYPE(s.Info) == elf.STT_FUNC {
-			lo, hi = min(lo, s.Value), max(hi, s.Value+s.Size)
-		}
+	if err := checkData(f, symbols); err != nil {
+		return nil, err
 	}
-	if lo < text.Addr || lo >= hi || hi > text.Addr+uint64(len(code)) {
-		return nil, fmt.Errorf("no code in .text")
-	}
-	code = code[lo-text.Addr : hi-text.Addr]
-	page, ok := pages[f.Machine]
-	if !ok {
-		return nil, fmt.Errorf("unsupported machine %v", f.Machine)
-	}
-	var b bytes.Buffer
-	o := f.ByteOrder
-	var ident [16]byte
-	copy(ident[:], linked[:7])
-	const base = 0x10000
-	if f.Class == elf.ELFCLASS32 {
-		b.Grow(116 + len(code))
-		put(&b, o, &elf.Header32{
-			Ident: ident, Type: 2, Machine: uint16(f.Machine), Version: 1, Entry: uint32(base + 116 + f.Entry - lo),
-			Phoff: 52, Flags: o.Uint32(linked[36:]), Ehsize: 52, Phentsize: 32, Phnum: 2,
-		})
-		size := uint32(116 + len(code))
-		put(&b, o, &elf.Prog32{Type: 1, Vaddr: base, Paddr: base, Filesz: size, Memsz: size, Flags: 5, Align: uint32(page)})
-		put(&b, o, &elf.Prog32{Type: uint32(elf.PT_GNU_STACK), Flags: 6, Align: 4})
-	} else {
-		put(&b, o, &elf.Header64{
-			Ident: ident, Type: 2, Machine: uint16(f.Machine), Version: 1, Entry: base + 176 + f.Entry - lo,
-			Phoff: 64, Flags: o.Uint32(linked[48:]), Ehsize: 64, Phentsize: 56, Phnum: 2,
-		})
-		size := uint64(176 + len(code))
-		put(&b, o, &elf.Prog64{Type: 1, Vaddr: base, Paddr: base, Filesz: size, Memsz: size, Flags: 5, Align: page})
-		put(&b, o, &elf.Prog64{Type: uint32(elf.PT_GNU_STACK), Flags: 6, Align: 8})
-	}
-	b.Write(code)
-	return b.Bytes(), nil
+	return write(f, m, flags, code)
 }
 
-var pages = map[elf.Machine]uint64{
-	elf.EM_X86_64: 0x1000, elf.EM_386: 0x1000, elf.EM_ARM: 0x1000, elf.EM_S390: 0x1000,
-	elf.EM_AARCH64: 0x10000, elf.EM_RISCV: 0x1000, elf.EM_LOONGARCH: 0x10000, elf.EM_PPC64: 0x10000, elf.EM_MIPS: 0x10000,
+// open parses linked as far as headers go, and returns its e_flags too, which debug/elf leaves out.
+func open(linked []byte) (*elf.File, machine, uint32, error) {
+	const phnum32, phnum64, flags32, flags64, size32, size64 = 44, 56, 36, 48, 52, 64
+	var no machine
+	if len(linked) < size64 {
+		return nil, no, 0, fmt.Errorf("no ELF file: %d bytes are less than a header", len(linked))
+	}
+	// cmd/link writes wrong program headers if the code does not begin with a page, and debug/elf rightly refuses them. They
+	// are not needed: sections and symbols say it all. So hide them.
+	head := slices.Clone(linked[:size64])
+	class := elf.Class(head[elf.EI_CLASS])
+	at, flagsAt := phnum64, flags64
+	if class == elf.ELFCLASS32 {
+		at, flagsAt = phnum32, flags32
+	}
+	head[at], head[at+1] = 0, 0
+	f, err := elf.NewFile(&patched{head, bytes.NewReader(linked)})
+	if err != nil {
+		return nil, no, 0, fmt.Errorf("no ELF file that debug/elf reads: %w", err)
+	}
+	m, ok := machines[f.Machine]
+	switch {
+	case !ok:
+		return nil, no, 0, fmt.Errorf("the machine %v is not known", f.Machine)
+	case f.Class != m.class || f.Data != m.data:
+		return nil, no, 0, fmt.Errorf("%v, %v; the ABI of %v here is %v, %v", f.Class, f.Data, f.Machine, m.class, m.data)
+	case f.Type != elf.ET_EXEC:
+		return nil, no, 0, fmt.Errorf("a file of type %v; only an executable at a fixed address, ET_EXEC, can be packed", f.Type)
+	}
+	return f, m, f.ByteOrder.Uint32(head[flagsAt:]), nil
+}
+
+// patched reads a file whose beginning is another.
+type patched struct {
+	head []byte
+	file *bytes.Reader
+}
+
+// ReadAt implements io.ReaderAt.
+func (p *patched) ReadAt(b []byte, offset int64) (int, error) {
+	n, err := p.file.ReadAt(b, offset)
+	if offset >= 0 && offset < int64(len(p.head)) {
+		copy(b[:n], p.head[offset:])
+	}
+	return n, err
+}
+
+// linkerSections are what cmd/link puts into every program. .text is the code; only the linker's own symbols may be in the
+// others, see linkerSymbols.
+var linkerSections = []string{
+	"", ".text", ".rodata", ".gopclntab", ".typelink", ".itablink", ".go.buildinfo", ".go.fipsinfo", ".go.module",
+	".noptrdata", ".data", ".bss", ".noptrbss", ".symtab", ".strtab", ".shstrtab",
+}
+
+// checkSections refuses every section that is not one of cmd/link's, and those that would have to be unpacked: they could
+// be larger than memory.
+func checkSections(f *elf.File) error {
+	for _, s := range f.Sections {
+		switch {
+		case s.Type == elf.SHT_REL || s.Type == elf.SHT_RELA:
+			return fmt.Errorf("section %s: relocations are left; only what is linked for good can be packed", s.Name)
+		case s.Type == elf.SHT_DYNAMIC || s.Name == ".interp":
+			return fmt.Errorf("section %s: dynamic linking needs a loader; link statically", s.Name)
+		case s.Flags&elf.SHF_COMPRESSED != 0:
+			return fmt.Errorf("section %s is compressed", s.Name)
+		case s.Flags&elf.SHF_TLS != 0:
+			return fmt.Errorf("section %s: there is no thread-local storage without a runtime", s.Name)
+		case !slices.Contains(linkerSections, s.Name):
+			return fmt.Errorf("section %s (%v) is none of those that cmd/link gives a freestanding program", s.Name, s.Flags)
+		}
+	}
+	return nil
+}
+
+// linkerSymbols are what cmd/link puts into every program besides its code, if it is empty too. Nothing of it is packed.
+var linkerSymbols = []string{
+	"go:buildinfo", "go:buildinfo.ref", "go:fipsinfo", "go:func.*", "go:main.inittasks",
+	"go:textfipsstart", "go:textfipsend", "go:rodatafipsstart", "go:rodatafipsend",
+	"go:noptrdatafipsstart", "go:noptrdatafipsend", "go:datafipsstart", "go:datafipsend",
+	"local.moduledata", "runtime.findfunctab", "runtime.gcdata", "runtime.gcbss", "runtime.lastmoduledatap",
+	"runtime.textsectionmap", "runtime.pclntab", "runtime.epclntab",
+	"runtime.unreachableMethod", // A word that keeps main.next; package freestanding explains.
+}
+
+// findCode returns the functions of the program, which follow each other in .text.
+func findCode(f *elf.File, m machine, symbols []elf.Symbol) ([]byte, error) {
+	text := f.Section(".text")
+	if text == nil || text.Type != elf.SHT_PROGBITS {
+		return nil, errors.New("section .text, the code, is missing")
+	}
+	if want := TextAddress(pointerSize(f)); text.Addr != want {
+		return nil, fmt.Errorf("section .text is not linked for its place: it is at %#x; link with -T %#x", text.Addr, want)
+	}
+	var functions []elf.Symbol
+	for _, s := range symbols {
+		if s.Size == 0 || int(s.Section) >= len(f.Sections) || f.Sections[s.Section] != text || slices.Contains(linkerSymbols, s.Name) {
+			continue
+		}
+		if !strings.HasPrefix(s.Name, "main.") {
+			return nil, fmt.Errorf("symbol %s is a function that is not the program's own; it would need the runtime", s.Name)
+		}
+		functions = append(functions, s)
+	}
+	slices.SortStableFunc(functions, func(a, b elf.Symbol) int { return cmp.Compare(a.Value, b.Value) })
+
+	// The functions have to cover the code from its beginning on, except for what aligns them.
+	end := text.Addr
+	for _, s := range functions {
+		if s.Value < end || s.Value-end > m.pad {
+			return nil, fmt.Errorf("symbol %s begins at %#x, but the code before it ends at %#x", s.Name, s.Value, end)
+		}
+		if s.Size > text.FileSize || s.Value+s.Size > text.Addr+text.FileSize {
+			return nil, fmt.Errorf("symbol %s is not all in section .text", s.Name)
+		}
+		end = s.Value + s.Size
+	}
+	if err := checkEntry(f, functions); err != nil {
+		return nil, err
+	}
+	data, err := text.Data()
+	if err != nil {
+		return nil, fmt.Errorf("section .text cannot be read: %w", err)
+	}
+	return data[:end-text.Addr], nil
+}
+
+// checkEntry refuses a program that does not start at main.entry, or whose main.entry does not run on into main.next.
+func checkEntry(f *elf.File, functions []elf.Symbol) error {
+	index := func(name string) int {
+		return slices.IndexFunc(functions, func(s elf.Symbol) bool { return s.Name == name })
+	}
+	entry, next := index("main.entry"), index("main.next")
+	switch {
+	case entry < 0:
+		return errors.New("symbol main.entry is missing: the program has to start there")
+	case next < 0:
+		return errors.New("symbol main.next is missing: the linker did not keep it")
+	case functions[entry].Value != f.Entry:
+		return fmt.Errorf("e_entry is %#x; it has to be the address of main.entry, %#x", f.Entry, functions[entry].Value)
+	}
+	if next < entry {
+		return errors.New("main.entry does not run on into main.next: it comes after it")
+	}
+	// Other assembly may be between. What runs on has to touch main.next; main.version is data that nothing runs into.
+	last := functions[next-1]
+	if gap := functions[next].Value - last.Value - last.Size; gap != 0 && last.Name != "main.version" {
+		return fmt.Errorf("main.entry does not run on into main.next: %d bytes are between it and %s", gap, last.Name)
+	}
+	return nil
+}
+
+// checkData refuses whatever is in memory besides the code and is not the linker's own.
+func checkData(f *elf.File, symbols []elf.Symbol) error {
+	for _, s := range symbols {
+		if s.Size == 0 || int(s.Section) >= len(f.Sections) || slices.Contains(linkerSymbols, s.Name) {
+			continue
+		}
+		section := f.Sections[s.Section]
+		switch {
+		case section.Name == ".text" || section.Flags&elf.SHF_ALLOC == 0:
+		case section.Flags&elf.SHF_WRITE != 0:
+			return fmt.Errorf("symbol %s, %d bytes in %s: there is no writable memory but the stack", s.Name, s.Size, section.Name)
+		default:
+			return fmt.Errorf("symbol %s, %d bytes in %s: constants have to be part of the code", s.Name, s.Size, section.Name)
+		}
+	}
+	for _, section := range f.Sections {
+		switch section.Name {
+		case ".bss", ".noptrbss":
+			if section.Size != 0 {
+				return fmt.Errorf("section %s has %d bytes: there is no writable memory but the stack", section.Name, section.Size)
+			}
+		case ".rodata", ".data", ".noptrdata":
+			if err := checkCovered(section, symbols); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkCovered refuses bytes of a section that belong to no symbol, unless they are zero: some constants of the compiler
+// have no name in the symbol table.
+func checkCovered(section *elf.Section, symbols []elf.Symbol) error {
+	data, err := section.Data()
+	if err != nil {
+		return fmt.Errorf("section %s cannot be read: %w", section.Name, err)
+	}
+	for _, s := range symbols {
+		if s.Value < section.Addr || s.Value-section.Addr >= uint64(len(data)) {
+			continue
+		}
+		from := data[s.Value-section.Addr:]
+		clear(from[:min(s.Size, uint64(len(from)))])
+	}
+	for i, b := range data {
+		if b != 0 {
+			return fmt.Errorf("section %s has data at %#x that belongs to no symbol: constants have to be part of the code",
+				section.Name, section.Addr+uint64(i))
+		}
+	}
+	return nil
+}
+
+// pointerSize returns the size of a pointer in bytes.
+func pointerSize(f *elf.File) int {
+	if f.Class == elf.ELFCLASS32 {
+		return 4
+	}
+	return 8
+}
+
+// write returns the packed file.
+func write(f *elf.File, m machine, flags uint32, code []byte) ([]byte, error) {
+	ident := [elf.EI_NIDENT]byte{
+		0x7f, 'E', 'L', 'F',
+		elf.EI_CLASS: byte(f.Class), elf.EI_DATA: byte(f.Data), elf.EI_VERSION: byte(elf.EV_CURRENT),
+	}
+	var headers []any
+	if m.class == elf.ELFCLASS32 {
+		size := header32 + uint64(len(code))
+		if size > math.MaxInt32 || f.Entry > math.MaxUint32 {
+			return nil, errors.New("the code is too large for the class of 32 bits")
+		}
+		headers = []any{
+			&elf.Header32{
+				Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(f.Machine), Version: uint32(elf.EV_CURRENT),
+				Entry: uint32(f.Entry), Phoff: 52, Flags: flags, Ehsize: 52, Phentsize: 32, Phnum: 2,
+			},
+			&elf.Prog32{
+				Type: uint32(elf.PT_LOAD), Vaddr: base, Paddr: base, Filesz: uint32(size), Memsz: uint32(size),
+				Flags: uint32(elf.PF_R | elf.PF_X), Align: uint32(m.page),
+			},
+			&elf.Prog32{Type: uint32(elf.PT_GNU_STACK), Flags: uint32(elf.PF_R | elf.PF_W), Align: 4},
+		}
+	} else {
+		size := header64 + uint64(len(code))
+		headers = []any{
+			&elf.Header64{
+				Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(f.Machine), Version: uint32(elf.EV_CURRENT),
+				Entry: f.Entry, Phoff: 64, Flags: flags, Ehsize: 64, Phentsize: 56, Phnum: 2,
+			},
+			&elf.Prog64{
+				Type: uint32(elf.PT_LOAD), Vaddr: base, Paddr: base, Filesz: size, Memsz: size,
+				Flags: uint32(elf.PF_R | elf.PF_X), Align: m.page,
+			},
+			&elf.Prog64{Type: uint32(elf.PT_GNU_STACK), Flags: uint32(elf.PF_R | elf.PF_W), Align: 8},
+		}
+	}
+	var out []byte
+	for _, header := range headers {
+		var err error
+		if out, err = binary.Append(out, f.ByteOrder, header); err != nil {
+			return nil, err
+		}
+	}
+	return append(out, code...), nil
 }

@@ -1,153 +1,370 @@
-// Package freestanding builds a Go program without the Go runtime: compile, asm, link and elfpack.
+// Package freestanding builds a Go program that does without the Go runtime and the standard library: half a kilobyte of
+// ELF instead of a megabyte.
+//
+// It runs the compiler, the assembler and the linker of a Go SDK, and nothing else: no go command, no compiled standard
+// library, no network, no environment. The same sources give the same bytes from any folder and on any host.
+//
+// The program is a package main of Go files and one assembly file for each architecture:
+//
+//   - the assembly defines main·entry, where the kernel starts the program;
+//   - after its last instruction it runs on into the Go function next, which is linked right behind it;
+//   - it may include version.h, where VERSION stands for the bytes of the text that Config.Version describes, as
+//     instructions, and VERSION_WORDS for their number if an instruction is a word. In Go the same text is the constant
+//     version;
+//   - nothing may need memory of its own, or a function of the runtime.
+//
+// docs/freestanding.md explains each trick, what it depends on in the toolchain, and how a new Go is checked.
 package freestanding
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"go/build"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 
 	"example.com/pause/tools/elfpack"
 )
 
+// DefaultVersion is the version of the program unless another is given.
+const DefaultVersion = "1.0.0"
+
+// maxVersion is the longest version, in bytes: the text is part of the program, and the program has a budget.
+const maxVersion = 20
+
+// Tag is the build tag of freestanding sources. It keeps them from the go command and from editors, which lack the flags.
+const Tag = "freestanding"
+
 // Config says what to build.
 type Config struct {
-	SDK     string   // GOROOT of the Go SDK
-	GOARCH  string   // architecture of the program
-	Version string   // what -v prints
-	Srcs    []string // Go and assembly sources; those of other architectures are left out
+	SDK     string   // Root of a Go SDK: the folder with pkg/tool.
+	GOARCH  string   // Architecture of the program, as Go names it; one of Architectures.
+	Version string   // Version of the program: 1 to 20 characters of printable ASCII, no blanks.
+	Srcs    []string // Go and assembly files. Those whose name or build constraint names another architecture are left out.
 }
 
-// Build returns the bytes of the program.
-func Build(c Config) ([]byte, error) {
-	dir, err := os.MkdirTemp("", "freestanding")
+// target is what the build has to know about an architecture.
+type target struct {
+	order       binary.ByteOrder
+	pointer     int      // size of a pointer in bytes
+	registers   bool     // whether Go passes arguments in registers (ABIInternal differs from ABI0)
+	instruction string   // the assembler's directive for the bytes of the version
+	funcalign   int      // alignment of functions in bytes: the least that the architecture can run
+	env         []string // Which variant of the architecture
+}
+
+// targets by GOARCH.
+var targets = map[string]target{
+	"386":      {binary.LittleEndian, 4, false, "BYTE", 1, []string{"GO386=sse2"}},
+	"amd64":    {binary.LittleEndian, 8, true, "BYTE", 1, []string{"GOAMD64=v1"}},
+	"arm":      {binary.LittleEndian, 4, false, "WORD", 4, []string{"GOARM=7"}},
+	"arm64":    {binary.LittleEndian, 8, true, "WORD", 4, []string{"GOARM64=v8.0"}},
+	"loong64":  {binary.LittleEndian, 8, true, "WORD", 4, nil},
+	"mips64le": {binary.LittleEndian, 8, false, "WORD", 4, []string{"GOMIPS64=hardfloat"}},
+	"ppc64le":  {binary.LittleEndian, 8, true, "WORD", 4, []string{"GOPPC64=power8"}},
+	"riscv64":  {binary.LittleEndian, 8, true, "WORD", 2, []string{"GORISCV64=rva20u64"}},
+	"s390x":    {binary.BigEndian, 8, true, "WORD", 2, nil},
+}
+
+// Architectures returns every GOARCH that Build knows, sorted.
+func Architectures() []string {
+	var names []string
+	for name := range targets {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// The size flags: each makes the program smaller, or is what lets another do so.
+var (
+	asmFlags = []string{
+		"-p", "runtime", // trick "assembler ABI": only the runtime's assembly may name ABIInternal.
+	}
+	compileFlags = []string{
+		"-p", "main",
+		"-c=1", // One function after the other, so that their order is a function of the source alone.
+		"-nolocalimports",
+		"-buildid", "",
+		"-pack",
+	}
+	linkFlags = []string{
+		"-importcfg", os.DevNull, // trick "hidden runtime": nothing can be imported, so nothing is.
+		"-E", "main.entry", // Start in the assembly, not in the runtime's _rt0.
+		"-w", // No DWARF, which would need the runtime's types. The symbols stay: elfpack judges by them.
+		"-buildid=",
+		"-B", "none",
+	}
+)
+
+// Build builds the program and returns its ELF file.
+func Build(c Config) (program []byte, err error) {
+	linked, err := Link(c)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	text := "pause " + c.Version + "\n"
-	if err := writeVersion(dir, c.GOARCH, text); err != nil {
+	program, err = elfpack.Pack(linked)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return program, nil
+}
+
+// Link builds the program as far as cmd/link brings it and returns that ELF file: what elfpack.Pack takes.
+func Link(c Config) (linked []byte, err error) {
+	t, ok := targets[c.GOARCH]
+	if !ok {
+		return nil, fmt.Errorf("unknown architecture %q; choose one of %s", c.GOARCH, strings.Join(Architectures(), ", "))
+	}
+	if err := checkVersion(c.Version); err != nil {
 		return nil, err
 	}
-	ctx := build.Default
-	ctx.GOARCH, ctx.GOOS, ctx.BuildTags, ctx.CgoEnabled = c.GOARCH, "linux", []string{"freestanding"}, false
-	var gofiles, asmfiles []string
-	gofiles = append(gofiles, filepath.Join(dir, "version.go"))
-	for _, src := range c.Srcs {
-		ok, err := ctx.MatchFile(filepath.Dir(src), filepath.Base(src))
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			continue
-		}
-		abs, err := filepath.Abs(src)
-		if err != nil {
-			return nil, err
-		}
-		if strings.HasSuffix(src, ".s") {
-			asmfiles = append(asmfiles, abs)
-		} else {
-			gofiles = append(gofiles, abs)
-		}
-	}
-	if len(asmfiles) != 1 {
-		return nil, errors.New("exactly one assembly file is needed")
+	gofiles, asm, err := choose(c)
+	if err != nil {
+		return nil, err
 	}
 	sdk, err := filepath.Abs(c.SDK)
 	if err != nil {
 		return nil, err
 	}
-	tool := func(name string, args ...string) error {
-		cmd := exec.Command(filepath.Join(sdk, "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH, name), args...)
-		cmd.Dir = dir
-		cmd.Env = []string{"GOOS=linux", "GOARCH=" + c.GOARCH, "GOARM=7", "GOROOT=" + sdk}
-		out, err := cmd.CombinedOutput()
+	dir, err := os.MkdirTemp("", "freestanding-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	b := builder{target: t, goarch: c.GOARCH, sdk: sdk, dir: dir}
+	return b.link(c.Version, gofiles, asm)
+}
+
+// checkVersion returns an error that says what is wrong with v.
+func checkVersion(v string) error {
+	if v == "" || len(v) > maxVersion {
+		return fmt.Errorf("version %q has %d characters; give 1 to %d", v, len(v), maxVersion)
+	}
+	for _, r := range v {
+		if r <= ' ' || r > '~' {
+			return fmt.Errorf("version %q has the character %q; give printable ASCII without blanks", v, r)
+		}
+	}
+	return nil
+}
+
+// choose returns the absolute names of the sources that are for the architecture: Go files and the one assembly file.
+func choose(c Config) (gofiles []string, asm string, err error) {
+	ctx := build.Context{GOOS: "linux", GOARCH: c.GOARCH, Compiler: "gc", BuildTags: []string{Tag}}
+	for _, src := range c.Srcs {
+		abs, err := filepath.Abs(src)
 		if err != nil {
-			return fmt.Errorf("%s: %w\n%s", name, err, out)
+			return nil, "", err
 		}
-		return nil
+		match, err := ctx.MatchFile(filepath.Dir(abs), filepath.Base(abs))
+		switch {
+		case err != nil:
+			return nil, "", err
+		case !match:
+		case filepath.Ext(abs) != ".s":
+			gofiles = append(gofiles, abs)
+		case asm != "":
+			return nil, "", fmt.Errorf("both %s and %s are assembly for %s; give one", asm, src, c.GOARCH)
+		default:
+			asm = abs
+		}
 	}
-	asm := []string{"-p", "runtime", "-trimpath", filepath.Dir(asmfiles[0]), "-I", filepath.Join(sdk, "pkg", "include"), "-I", dir}
-	if err := tool("asm", append(asm, "-gensymabis", "-o", "symabis", asmfiles[0])...); err != nil {
-		return nil, err
+	if len(gofiles) == 0 || asm == "" {
+		return nil, "", fmt.Errorf("the sources have %d Go files and no assembly for %s; give both", len(gofiles), c.GOARCH)
 	}
-	if err := tool("asm", append(asm, "-o", "entry.o", asmfiles[0])...); err != nil {
-		return nil, err
-	}
-	args := []string{"-p", "main", "-std", "-symabis", "symabis", "-nolocalimports", "-pack", "-c=1", "-o", "main.a", "-buildid", "", "-trimpath", dir}
-	if err := tool("compile", append(args, gofiles...)...); err != nil {
-		return nil, err
-	}
-	archive, err := os.ReadFile(filepath.Join(dir, "main.a"))
-	if err != nil {
-		return nil, err
-	}
-	object, err := os.ReadFile(filepath.Join(dir, "entry.o"))
-	if err != nil {
-		return nil, err
-	}
-	archive, err = addObject(archive, object)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "main.a"), archive, 0o666); err != nil {
-		return nil, err
-	}
-	if err := tool("link", "-importcfg", "/dev/null", "-E", "main.entry", "-w", "-buildid=", "-B", "none", "-funcalign", "4", "-o", "out", "main.a"); err != nil {
-		return nil, err
-	}
-	linked, err := os.ReadFile(filepath.Join(dir, "out"))
-	if err != nil {
-		return nil, err
-	}
-	return elfpack.Pack(linked)
+	return gofiles, asm, nil
 }
 
-// addObject puts object before the Go object of archive, so that the linker places its text first.
-func addObject(archive, object []byte) ([]byte, error) {
-	const magic, header = "!<arch>\n", 60
-	if len(archive) < len(magic)+header {
-		return nil, io.ErrUnexpectedEOF
-	}
-	var size int
-	if _, err := fmt.Sscanf(string(archive[len(magic)+48:len(magic)+58]), "%d", &size); err != nil {
-		return nil, err
-	}
-	at := len(magic) + header + size + size%2
-	var b bytes.Buffer
-	b.Write(archive[:at])
-	fmt.Fprintf(&b, "%-16s%-12d%-6d%-6d%-8o%-10d`\n", "entry.o", 0, 0, 0, 0o644, len(object))
-	b.Write(object)
-	if len(object)%2 == 1 {
-		b.WriteByte(0)
-	}
-	b.Write(archive[at:])
-	return b.Bytes(), nil
+// builder runs the tools in a folder of its own.
+type builder struct {
+	target
+	goarch, sdk, dir string
 }
 
-func writeVersion(dir, goarch, text string) error {
-	var words []string
-	padded := text + "\x00\x00\x00"
-	for i := 0; i+3 < len(padded); i += 4 {
-		w := uint32(padded[i]) | uint32(padded[i+1])<<8 | uint32(padded[i+2])<<16 | uint32(padded[i+3])<<24
-		if goarch == "s390x" {
-			w = w>>24 | w>>8&0xff00 | w<<8&0xff0000 | w<<24
+// link compiles, assembles and links.
+func (b builder) link(v string, gofiles []string, asm string) ([]byte, error) {
+	text := "pause " + v + "\n"
+	for name, content := range map[string]string{
+		"version.h":  b.versionHeader(text),
+		"version.go": fmt.Sprintf("package main\n\nconst version = %q\n", text),
+		"linker.go":  linkerSource,
+		"linker.s":   b.linkerAssembly(),
+	} {
+		if err := os.WriteFile(filepath.Join(b.dir, name), []byte(content), 0o666); err != nil {
+			return nil, err
 		}
-		d := "WORD"
-		if goarch == "amd64" || goarch == "386" {
-			d = "LONG"
-		}
-		words = append(words, fmt.Sprintf("%s $%#x", d, w))
 	}
-	if err := os.WriteFile(filepath.Join(dir, "version.h"), []byte("#define VERSION "+strings.Join(words, "; ")+"\n"), 0o666); err != nil {
+
+	// Assemble: first only for what the compiler has to know of the assembly, then for the objects.
+	include := []string{"-I", filepath.Join(b.sdk, "pkg", "include"), "-I", b.dir}
+	trim := "-trimpath=" + filepath.Dir(asm) + ";" + b.dir
+	flags := slices.Concat(asmFlags, include, []string{trim})
+	if err := b.run("asm", flags, "-gensymabis", "-o", "symabis", asm, "linker.s"); err != nil {
+		return nil, err
+	}
+	if err := b.run("asm", flags, "-o", "entry.o", asm); err != nil {
+		return nil, err
+	}
+	if err := b.run("asm", flags, "-o", "linker.o", "linker.s"); err != nil {
+		return nil, err
+	}
+
+	trim = "-trimpath=" + filepath.Dir(gofiles[0]) + ";" + b.dir
+	args := append([]string{"-symabis", "symabis", "-o", "main.a", trim, "version.go", "linker.go"}, gofiles...)
+	if err := b.run("compile", compileFlags, args...); err != nil {
+		return nil, err
+	}
+	if err := b.archive("main.a", "entry.o", "linker.o"); err != nil {
+		return nil, err
+	}
+
+	address := elfpack.TextAddress(b.pointer)
+	err := b.run("link", linkFlags, "-T", "0x"+strconv.FormatUint(address, 16),
+		"-funcalign", strconv.Itoa(b.funcalign), "-o", "linked", "main.a")
+	if err != nil {
+		return nil, explain(err)
+	}
+	return os.ReadFile(filepath.Join(b.dir, "linked"))
+}
+
+// run runs a tool of the SDK in the folder, with nothing of this process's environment.
+func (b builder) run(tool string, flags []string, args ...string) error {
+	path := filepath.Join(b.sdk, "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH, tool)
+	if runtime.GOOS == "windows" {
+		path += ".exe"
+	}
+	cmd := exec.Command(path, slices.Concat(flags, args)...)
+	cmd.Dir = b.dir
+	cmd.Env = append([]string{"GOOS=linux", "GOARCH=" + b.goarch, "GOROOT=" + b.sdk, "TMPDIR=" + b.dir}, b.env...)
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s is no Go SDK for this machine: %w", b.sdk, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", tool, err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// versionHeader returns version.h: text as the bytes of assembly, in whole instructions.
+func (b builder) versionHeader(text string) string {
+	size := 4
+	if b.instruction == "BYTE" {
+		size = 1
+	}
+	padded := []byte(text)
+	for len(padded)%size != 0 {
+		padded = append(padded, 0)
+	}
+	var units []string
+	for i := 0; i < len(padded); i += size {
+		value := uint32(padded[i])
+		if size == 4 {
+			value = b.order.Uint32(padded[i:])
+		}
+		units = append(units, fmt.Sprintf("%s $%#x", b.instruction, value))
+	}
+	return fmt.Sprintf("#define VERSION %s\n#define VERSION_WORDS %d\n", strings.Join(units, "; "), (len(text)+3)/4)
+}
+
+// linkerSource is trick "borrowed names": cmd/link looks up two symbols of the runtime and crashes if they are not there.
+// It uses neither in this program, but reads the size of the type, which has to be that of its module data or more.
+const linkerSource = `package main
+
+import _ "unsafe"
+
+//go:linkname mapinitnoop runtime.mapinitnoop
+func mapinitnoop() {}
+
+//go:linkname moduledata type:runtime.moduledata
+var moduledata uintptr = 4096
+`
+
+// linkerAssembly is trick "kept function": nothing refers to main.next, because it is entered by running on into it. What
+// cmd/link keeps whatever happens is runtime.unreachableMethod; here that is a word of data that refers to main.next.
+// elfpack leaves the word out.
+func (b builder) linkerAssembly() string {
+	abi := ""
+	if b.registers {
+		abi = "<ABIInternal>"
+	}
+	return fmt.Sprintf(`#include "textflag.h"
+
+DATA runtime·unreachableMethod(SB)/%[1]d, $main·next%[2]s(SB)
+GLOBL runtime·unreachableMethod(SB), RODATA|NOPTR, $%[1]d
+`, b.pointer, abi)
+}
+
+// archive puts objects into a Go archive, in front of the compiler's: trick "running on". The linker keeps the order, so
+// that the end of the assembly is next to the first Go function.
+//
+// An archive is a line, then members, each behind a header of 60 bytes and padded to an even size (man 5 ar). The first
+// is the export data. The SDK has no ready-made cmd/pack, which would add at the end in any case.
+func (b builder) archive(name string, objects ...string) error {
+	const magic, header, sizeOffset, sizeLen = "!<arch>\n", 60, 48, 10
+	path := filepath.Join(b.dir, name)
+	old, err := os.ReadFile(path)
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "version.go"), []byte(fmt.Sprintf("package main\nconst version = %q\n", text)), 0o666)
+	errFormat := fmt.Errorf("%s: the compiler wrote no archive as expected", name)
+	if len(old) < len(magic)+header || string(old[:len(magic)]) != magic {
+		return errFormat
+	}
+	field := string(old[len(magic)+sizeOffset:][:sizeLen])
+	size, err := strconv.ParseUint(strings.TrimRight(field, " "), 10, 31)
+	end := uint64(len(magic)+header) + size + size%2
+	if err != nil || end > uint64(len(old)) {
+		return errFormat
+	}
+	out := bytes.NewBuffer(slices.Clone(old[:end]))
+	for _, object := range objects {
+		data, err := os.ReadFile(filepath.Join(b.dir, object))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%-16s%-12d%-6d%-6d%-8o%-10d`\n", object, 0, 0, 0, 0o644, len(data))
+		out.Write(data)
+		if len(data)%2 != 0 {
+			out.WriteByte(0)
+		}
+	}
+	out.Write(old[end:])
+	return os.WriteFile(path, out.Bytes(), 0o666)
+}
+
+// tricks maps what goes wrong when a trick no longer holds to its name, which is also its heading in
+// docs/freestanding.md. The first text that is part of an error decides.
+var tricks = []struct{ text, name string }{
+	{"could not look up runtime.", "borrowed names"},
+	{"initialize bounds", "borrowed names"},
+	{"mapinitnoop", "borrowed names"},
+	{"ABI selector only permitted", "assembler ABI"},
+	{"not defined for ABI", "assembler ABI"},
+	{"duplicated definition", "kept function"},
+	{"symbol main.next is missing", "kept function"},
+	{"main.entry does not run on into main.next", "running on"},
+	{"reference to undefined builtin", "hidden runtime"},
+	{"symbol runtime.", "hidden runtime"},
+	{"runtime.", "hidden runtime"},
+	{"is not linked for its place", "in place"},
+}
+
+// explain adds to err the trick that no longer holds, if it is one.
+func explain(err error) error {
+	for _, trick := range tricks {
+		if strings.Contains(err.Error(), trick.text) {
+			return fmt.Errorf("trick %q no longer holds: %w; see docs/freestanding.md#%s",
+				trick.name, err, strings.ReplaceAll(strings.ToLower(trick.name), " ", "-"))
+		}
+	}
+	return err
 }

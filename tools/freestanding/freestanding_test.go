@@ -1,0 +1,206 @@
+package freestanding_test
+
+import (
+	"bytes"
+	"debug/elf"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"example.com/pause/tools/elfpack"
+	"example.com/pause/tools/freestanding"
+	"example.com/pause/tools/freestanding/sdktest"
+)
+
+// budget is the most bytes that a program may have, on any architecture.
+const budget = 640
+
+// TestBuild: every architecture builds, within the budget, to a file that debug/elf accepts, with two program headers,
+// nothing writable and executable, and a stack that is not executable.
+func TestBuild(t *testing.T) {
+	sdk, srcs := sdktest.SDK(t), sdktest.Sources(t)
+	for _, goarch := range freestanding.Architectures() {
+		t.Run(goarch, func(t *testing.T) {
+			t.Parallel()
+			program, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: goarch, Version: "1.0.0", Srcs: srcs})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%d bytes", len(program))
+			if len(program) > budget {
+				t.Errorf("%d bytes are more than the budget of %d", len(program), budget)
+			}
+			if !bytes.Contains(program, []byte("pause 1.0.0\n")) {
+				t.Error("the version is not in the program")
+			}
+			f, err := elf.NewFile(bytes.NewReader(program))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var kinds []string
+			for _, p := range f.Progs {
+				kinds = append(kinds, p.Type.String()+" "+p.Flags.String())
+			}
+			if got, want := strings.Join(kinds, ", "), "PT_LOAD PF_X+PF_R, PT_GNU_STACK PF_W+PF_R"; got != want {
+				t.Errorf("program headers are %s; want %s", got, want)
+			}
+			if f.Entry < elfpack.TextAddress(8)-100 || f.Entry >= elfpack.TextAddress(8)+uint64(len(program)) {
+				t.Errorf("e_entry %#x is not in the program", f.Entry)
+			}
+		})
+	}
+}
+
+// TestSameBytes: the folder of the sources, their order and the environment make no difference.
+func TestSameBytes(t *testing.T) {
+	sdk, srcs := sdktest.SDK(t), sdktest.Sources(t)
+	build := func(srcs []string) []byte {
+		t.Helper()
+		program, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: "amd64", Version: "1.0.0", Srcs: srcs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return program
+	}
+	want := build(srcs)
+
+	dir := filepath.Join(t.TempDir(), "another", "folder")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	var copies []string
+	for _, src := range srcs {
+		content, err := os.ReadFile(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := filepath.Join(dir, filepath.Base(src))
+		if err := os.WriteFile(to, content, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		copies = append([]string{to}, copies...)
+	}
+	t.Setenv("GOFLAGS", "-race")
+	t.Setenv("GOAMD64", "v3")
+	t.Setenv("GOEXPERIMENT", "noregabiwrappers")
+	if !bytes.Equal(build(copies), want) {
+		t.Error("another folder, order and environment gave other bytes")
+	}
+}
+
+// TestVersions: versions of every length are part of the program, and what is no version is refused with the reason.
+func TestVersions(t *testing.T) {
+	sdk, srcs := sdktest.SDK(t), sdktest.Sources(t)
+	for _, v := range []string{"1", "1.0", "12345678", "1.0.0-rc.10", "v1.2.3-20261123+dirt"} {
+		for _, goarch := range []string{"amd64", "s390x", "mips64le"} {
+			program, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: goarch, Version: v, Srcs: srcs})
+			if err != nil {
+				t.Errorf("%s on %s: %v", v, goarch, err)
+			} else if !bytes.Contains(program, []byte("pause "+v+"\n")) {
+				t.Errorf("%s on %s: the version is not in the program", v, goarch)
+			}
+		}
+	}
+	for _, v := range []string{"", "1 0", "1.0\n", "é", strings.Repeat("1", 21)} {
+		_, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: "amd64", Version: v, Srcs: srcs})
+		if err == nil || !strings.Contains(err.Error(), "version") {
+			t.Errorf("version %q: error is %v; want one about the version", v, err)
+		}
+	}
+}
+
+// TestVersionRuns: on this machine's architecture, -v prints versions of lengths that other numbers of the program could
+// be mistaken for: the size of a signal set and the number of SIGCHLD.
+func TestVersionRuns(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("skipped: the program runs on Linux only")
+	}
+	sdk, srcs := sdktest.SDK(t), sdktest.Sources(t)
+	for _, size := range []int{8, 9, 16, 17, 18} {
+		v := strings.Repeat("1", size-len("pause \n"))
+		program, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: runtime.GOARCH, Version: v, Srcs: srcs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "pause")
+		if err := os.WriteFile(path, program, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(path, "-v").Output()
+		if err != nil || string(out) != "pause "+v+"\n" {
+			t.Errorf("got %q, %v; want the version %s", out, err, v)
+		}
+	}
+}
+
+// TestRefused: sources that are not freestanding are refused, and the message names what is wrong, and the trick that it
+// would break.
+func TestRefused(t *testing.T) {
+	sdk, srcs := sdktest.SDK(t), sdktest.Sources(t)
+	for name, test := range map[string]struct{ from, to, want string }{
+		"variable":  {"result := int(a)", "result := int(a); counter++", "main.counter"},
+		"constant":  {"result := int(a)", "result := int(a); if a == 7 { a = table[c&3] }", "main.table"},
+		"string":    {"result := int(a)", "result := int(a); if a == 7 { s = (*stack)(unsafe.Pointer(unsafe.StringData(`text`))) }", "section .rodata"},
+		"runtime":   {"result := int(a)", "result := int(a); if a == 7 { panic(a) }", "hidden runtime"},
+		"no next":   {"func next(", "func other(", "next"},
+		"type":      {"result := int(a)", "result := a", "compile"},
+		"separated": {"func start(", "func between() {}\n\n//go:nosplit\nfunc start(", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var changed []string
+			dir := t.TempDir()
+			for _, src := range srcs {
+				content, err := os.ReadFile(src)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text := string(content)
+				if filepath.Base(src) == "pause.go" {
+					if !strings.Contains(text, test.from) {
+						t.Fatalf("pause.go has no %q any more", test.from)
+					}
+					text = strings.Replace(text, test.from, test.to, 1)
+					text = strings.Replace(text, "\nfunc next(_", "\nfunc next(c", 1)
+					text = strings.Replace(text, "s *stack, _, d uintptr", "s *stack, c, d uintptr", 1)
+					text += "\nvar counter int\n\nvar table = [4]uintptr{3, 1, 4, 1}\n"
+				}
+				to := filepath.Join(dir, filepath.Base(src))
+				if err := os.WriteFile(to, []byte(text), 0o666); err != nil {
+					t.Fatal(err)
+				}
+				changed = append(changed, to)
+			}
+			_, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: "amd64", Version: "1.0.0", Srcs: changed})
+			t.Log(err)
+			if test.want == "" {
+				if err != nil {
+					t.Errorf("error is %v; want none: nothing refers to the function, so it is left out", err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error is %v; want one that contains %q", err, test.want)
+			}
+		})
+	}
+}
+
+// TestConfig: a configuration that cannot work is refused with what to do.
+func TestConfig(t *testing.T) {
+	sdk, srcs := sdktest.SDK(t), sdktest.Sources(t)
+	good := freestanding.Config{SDK: sdk, GOARCH: "amd64", Version: "1.0.0", Srcs: srcs}
+	for want, change := range map[string]func(*freestanding.Config){
+		"unknown architecture":  func(c *freestanding.Config) { c.GOARCH = "vax" },
+		"no assembly for amd64": func(c *freestanding.Config) { c.Srcs = nil },
+		"is no Go SDK":          func(c *freestanding.Config) { c.SDK = t.TempDir() },
+	} {
+		c := good
+		change(&c)
+		if _, err := freestanding.Build(c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v; want one that contains %q", err, want)
+		}
+	}
+}
