@@ -484,7 +484,8 @@ func awaitGone(pid int, deadline time.Time) error {
 
 // version returns the first line of what the engine says about itself.
 func (f *fleet) version() string {
-	said, err := exec.Command(f.Engine, "--version").Output()
+	// Even for this, crun makes the folder of its state; without --root, in the machine's /run.
+	said, err := exec.Command(f.Engine, "--root", filepath.Join(f.dir, "state"), "--version").Output()
 	if err != nil {
 		return filepath.Base(f.Engine)
 	}

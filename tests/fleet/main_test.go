@@ -1,0 +1,91 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"example.com/pause/tests/fleet/report"
+)
+
+// A small fleet starts, sleeps in one thread a container, is measured, stops and is gone, with and without namespaces and
+// cgroups of its own; the result is on stdout, in the JSON and in the plot.
+func TestFleet(t *testing.T) {
+	for _, isolation := range [][]string{nil, {"--netns", "--cgroup"}} {
+		dir, err := os.MkdirTemp("/dev", "fleet") // where a scene sees it as the test does
+		if err != nil {
+			t.Skipf("skipped: %v", err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		json, svg := filepath.Join(dir, "r.json"), filepath.Join(dir, "r.svg")
+		o := play(t, []trial{{Args: append([]string{layout(t), "--count=20", "--json=" + json, "--svg=" + svg}, isolation...)}})[0]
+		checkNothingLeft(t, "a small fleet", o)
+		if o.Status != 0 || !strings.Contains(o.Output, "memory each, kB") {
+			t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
+		}
+		r, err := report.Read(json)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := r.Runs[0]
+		if len(r.Runs) != 1 || run.Count != 20 || run.Failures != 0 || run.Processes != 20 || run.Threads != 20 {
+			t.Errorf("got %+v, want 20 containers of one thread", run)
+		}
+		if run.Netns != (isolation != nil) || run.Cgroup != (isolation != nil) || run.Start.Seconds <= 0 || run.StopSeconds <= 0 {
+			t.Errorf("got %+v", run)
+		}
+		if text, err := os.ReadFile(svg); err != nil || !strings.Contains(string(text), "</svg>") {
+			t.Errorf("plot: %v, %d bytes", err, len(text))
+		}
+	}
+}
+
+// Bad input is refused with a line that says what to do, before anything is started.
+func TestBadInputIsRefused(t *testing.T) {
+	t.Setenv(envLayout, "")
+	t.Setenv(envIdiomatic, "")
+	true_ := "--engine=/bin/true"
+	for want, args := range map[string][]string{
+		"must be at least 1":              {"--count=0"},
+		"flags only":                      {"10000"},
+		"not both":                        {"--layout=a", "--rootfs=b"},
+		"--engine=no-such-engine":         {"--engine=no-such-engine", "--rootfs=x"},
+		"give --layout=FOLDER":            {true_},
+		"--compare needs --idiomatic":     {true_, "--rootfs=x", "--compare"},
+		"would not fit here":              {true_, "--rootfs=x", "--count=100000000"},
+		"no such file":                    {"--plan=no-such-file"},
+		"--pods-per-node and --scheduler": {"--plan=no-such-file", "--scheduler-rate=0"},
+	} {
+		var out strings.Builder
+		err := fleet(args, &out)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: got error %v, want one line with %q", args, err, want)
+		}
+		if out.Len() > 0 {
+			t.Errorf("%q: printed %q", args, out.String())
+		}
+	}
+}
+
+// The plan is the calculation that it prints: its result follows from the report and the flags.
+func TestPlan(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "r.json")
+	const measured = `{"runs": [
+		{"name": "pause", "count": 10, "memory": {"available_kb": 100}, "start": {"per_second": 999}},
+		{"name": "pause", "count": 10, "netns": true, "cgroup": true, "memory": {"available_kb": 300}, "start": {"per_second": 50}}]}`
+	if err := os.WriteFile(file, []byte(measured), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	err := fleet([]string{"--plan=" + file, "--pods=1001", "--pods-per-node=100", "--scheduler-rate=10", "--supervisor-kb=700"}, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := strings.Join(strings.Fields(out.String()), " ")
+	for _, want := range []string{"300 + 700 supervisor", "1000 kB", "70 %", "rounded up 11 ", "10 a second 100 s", "measured 2.0 s"} {
+		if !strings.Contains(table, want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
