@@ -1,6 +1,5 @@
 """pause_image: from a row of the matrix to a layer, an image, its digest and its tests."""
 
-load("@container_structure_test//:defs.bzl", "container_structure_test")
 load("@rules_oci//oci:defs.bzl", "oci_image", "oci_load")
 load("//tools/canonical:canonical.bzl", "canonical")
 load("//tools/golden:golden.bzl", "golden", "golden_test")
@@ -17,8 +16,8 @@ def pause_image(row):
     """Declares the image of one architecture, pause_OS_ARCHITECTURE, and its tests.
 
     Targets, with NAME for pause_OS_ARCHITECTURE: NAME, the image in canonical form; NAME_layer, its layer; NAME_golden,
-    its golden file as it would be now; NAME_tarball, the image for `docker load` and `podman load`; NAME_test,
-    NAME_golden_test and NAME_container_structure_test.
+    its golden file as it would be now; NAME_tarball, the image for `docker load` and `podman load`; NAME_test
+    and NAME_golden_test.
 
     Args:
       row: a row of ARCHES.
@@ -62,6 +61,7 @@ def pause_image(row):
         name = name + "_checks",
         architecture = row.architecture,
         template = "//tests/structure:pause.yaml.tmpl",
+        visibility = ["//tests/structure:__pkg__"],
     )
 
     structure_test(
@@ -90,14 +90,4 @@ def pause_image(row):
         srcs = [":" + name + "_load"],
         output_group = "tarball",
         visibility = ["//visibility:public"],
-    )
-
-    # The same checks by the tool that they are written for.
-    container_structure_test(
-        name = name + "_container_structure_test",
-        size = "small",
-        configs = [":" + name + "_checks"],
-        driver = "tar",
-        image = ":" + name + "_tarball",
-        platform = platform,
     )
