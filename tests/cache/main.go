@@ -1,0 +1,317 @@
+// Command cache shows what a remote cache does to the build of the images: it fills one (nginx with WebDAV, on loopback),
+// builds again on a new output base from it, then breaks it in every way that caches break. It prints a table, and ends
+// with exit code 1 if an action ran that should not have, if a build failed, or if a digest changed.
+//
+//	bazel run //tests/cache
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sort"
+	"strings"
+	"syscall"
+	"time"
+
+	"example.com/pause/tests/bazel"
+)
+
+const (
+	target = "//images:pause"
+	mode   = "fastbuild"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "cache:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// run is main without the process.
+func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
+	flags := flag.NewFlagSet("cache", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	scratch := flags.String("scratch", "", "`folder` to work in, about 2 GB (default: a new one in the user's cache folder)")
+	repositories := flags.String("repositories", "", "output `base` to copy external repositories from (default: this checkout's own)")
+	verbose := flags.Bool("verbose", false, "show what Bazel says")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(stdout, "Usage: bazel run //tests/cache -- [-scratch FOLDER] [-repositories BASE] [-verbose]")
+		flags.SetOutput(stdout)
+		flags.PrintDefaults()
+		return nil
+	} else if err != nil {
+		return err
+	}
+	workspace, err := bazel.Workspace()
+	if err != nil {
+		return err
+	}
+	program, err := findNginx()
+	if err != nil {
+		return err
+	}
+	dir, err := bazel.Scratch(*scratch, "pause-cache")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, bazel.RemoveAll(dir)) }()
+	if *repositories == "" {
+		if *repositories, err = bazel.OutputBase(ctx, workspace); err != nil {
+			return err
+		}
+	}
+	c := &check{ctx: ctx, repositories: *repositories, workspace: workspace, nginx: program, dir: dir, out: stdout}
+	if *verbose {
+		c.log = os.Stderr
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	return c.all()
+}
+
+// A check is one run of this command.
+type check struct {
+	ctx       context.Context
+	workspace string
+	// repositories is the output base that new ones take their external repositories from.
+	repositories string
+	nginx        string // the program
+	dir          string // for everything that is made
+	out          io.Writer
+	log          io.Writer
+	digest       string // of the first build; every other must have the same
+	bases        []string
+	failures     []string
+}
+
+// all does the scenarios in turn.
+func (c *check) all() error {
+	fmt.Fprintf(c.out, "%-38s%9s%6s%6s%9s%9s%7s%8s  %s\n", "build", "seconds", "hits", "run", "MB down", "MB up", "PUTs", "faults", "")
+	full, err := startNginx(c.nginx, filepath.Join(c.dir, "full"), "")
+	if err != nil {
+		return err
+	}
+	defer func() { full.kill() }()
+	door, err := startProxy(full.url)
+	if err != nil {
+		return err
+	}
+	defer door.Close()
+
+	// main writes; the cache is empty.
+	first, _, err := c.build("first, fills the cache", "one", door, writer)
+	if err != nil {
+		return err
+	}
+	c.expect(first.Executed() > 0 && door.seen().stored > 0, "the first build ran %d actions and stored %d blobs", first.Executed(), door.seen().stored)
+	c.expect(first.Hits() == 0, "the first build had %d hits in an empty cache", first.Hits())
+
+	// A pull request reads, on a machine that has never built this.
+	second, _, err := c.build("second, new output base", "two", door, reader)
+	if err != nil {
+		return err
+	}
+	c.expect(second.Executed() == 0, "the second build ran %d actions: %v", second.Executed(), second.Runners)
+	c.expect(second.Hits() >= first.Executed(), "the second build had %d hits, the first ran %d actions", second.Hits(), first.Executed())
+	c.expect(door.seen().puts == 0, "a reader sent %d PUTs", door.seen().puts)
+
+	// From here on the tools stay, and the program and the images are made again.
+	const base = "two"
+	if err := c.faults(base, full, door); err != nil {
+		return err
+	}
+	if len(c.failures) > 0 {
+		return fmt.Errorf("%d failed:\n  %s", len(c.failures), strings.Join(c.failures, "\n  "))
+	}
+	fmt.Fprintf(c.out, "\nevery build gave %s\n", c.digest)
+	return nil
+}
+
+// faults builds the images again and again while the cache fails. base is an output base that has built them.
+func (c *check) faults(base string, full *nginx, door *proxy) error {
+	again := func(title string, p *proxy, access []string) (bazel.Counts, error) {
+		counts, _, err := c.build(title, base, p, access)
+		return counts, err
+	}
+	door.inject(healthy, 0, nil)
+	whole, err := again("images again, cache whole", door, reader)
+	if err != nil {
+		return err
+	}
+	c.expect(whole.Executed() == 0 && whole.Hits() > 0, "from the whole cache: %d hits, %d run", whole.Hits(), whole.Executed())
+
+	// A reader with nothing to read builds, and writes nothing.
+	empty, err := startNginx(c.nginx, filepath.Join(c.dir, "empty"), "")
+	if err != nil {
+		return err
+	}
+	defer empty.kill()
+	side, err := startProxy(empty.url)
+	if err != nil {
+		return err
+	}
+	defer side.Close()
+	counts, err := again("cache empty, reader", side, reader)
+	if err != nil {
+		return err
+	}
+	entries, err := empty.entries("")
+	if err != nil {
+		return err
+	}
+	c.expect(counts.Executed() == whole.Hits() && side.seen().puts == 0 && len(entries) == 0,
+		"a reader of an empty cache: %d run (expected %d), %d PUTs, %d entries", counts.Executed(), whole.Hits(), side.seen().puts, len(entries))
+
+	side.inject(answer500, 0, nil)
+	if _, err := again("every answer is 500", side, writer); err != nil {
+		return err
+	}
+	c.expect(side.seen().faults > 0, "no 500 was answered")
+
+	for _, f := range []struct {
+		title string
+		fault fault
+		after int
+	}{
+		{"500 from the tenth request on", answer500, 10},
+		{"connections cut from the tenth on", cutConnection, 10},
+	} {
+		door.inject(f.fault, f.after, nil)
+		if _, err := again(f.title, door, reader); err != nil {
+			return err
+		}
+		c.expect(door.seen().faults > 0, "%s: no fault was met", f.title)
+	}
+
+	door.inject(healthy, 10, full.kill)
+	if _, err := again("killed after ten requests", door, reader); err != nil {
+		return err
+	}
+	c.expect(door.seen().faults > 0, "the killed cache was not missed")
+
+	tiny, err := startNginx(c.nginx, filepath.Join(c.dir, "tiny"), "32k")
+	if err != nil {
+		fmt.Fprintf(c.out, "%-38sskipped: no file system of its own for the cache: %v\n", "disk full", err)
+	} else {
+		defer tiny.kill()
+		narrow, err := startProxy(tiny.url)
+		if err != nil {
+			return err
+		}
+		defer narrow.Close()
+		if _, err := again("disk full", narrow, writer); err != nil {
+			return err
+		}
+		c.expect(narrow.seen().refused > 0, "the disk did not fill up: %d stored", narrow.seen().stored)
+	}
+
+	// The killed server comes back with what it had.
+	for _, folder := range []string{"", "cas", "ac"} {
+		server, err := startNginx(c.nginx, full.dir, "")
+		if err != nil {
+			return err
+		}
+		p, err := startProxy(server.url)
+		if err != nil {
+			server.kill()
+			return err
+		}
+		title := "back again, nothing lost"
+		if folder != "" {
+			title = "one byte changed in all of " + folder + "/"
+			if _, err = server.corrupt(folder); err != nil {
+				return err
+			}
+		}
+		counts, err := again(title, p, reader)
+		p.Close()
+		server.kill()
+		if err != nil {
+			return err
+		}
+		if folder == "" {
+			c.expect(counts.Executed() == 0, "after the crash %d actions ran", counts.Executed())
+		} else {
+			c.expect(counts.Executed() > 0, "%s: no action ran, so what is corrupt was believed", title)
+		}
+	}
+	return nil
+}
+
+// How a build may use the cache: as .bazelrc's configuration has it, and as a trusted builder.
+var (
+	reader = []string{"--config=remote-cache"}
+	writer = []string{"--config=remote-cache", "--remote_upload_local_results"}
+)
+
+// build builds the images with the cache at p; if output base base has built them before, they are made anew.
+func (c *check) build(title, base string, p *proxy, access []string) (bazel.Counts, time.Duration, error) {
+	output := filepath.Join(c.dir, base)
+	r := bazel.Run{
+		Workspace: c.workspace, OutputBase: output, Command: "build", Log: c.log,
+		Args: append([]string{"--disk_cache=", "--compilation_mode=" + mode, "--remote_cache=" + p.url}, append(access, target)...),
+	}
+	if bin, err := bazel.Bin(output, mode); err == nil {
+		if err := bazel.Forget(bin); err != nil {
+			return bazel.Counts{}, 0, err
+		}
+	} else {
+		c.bases = append(c.bases, output)
+		if err := bazel.Seed(output, c.repositories); err != nil {
+			return bazel.Counts{}, 0, err
+		}
+		p.inject(healthy, 0, nil)
+	}
+	counts, err := r.Do(c.ctx)
+	if err != nil {
+		return counts, 0, fmt.Errorf("%s: the build failed: %w", title, err)
+	}
+	bin, err := bazel.Bin(output, mode)
+	if err != nil {
+		return counts, 0, err
+	}
+	digest, err := bazel.Digest(bin)
+	if err != nil {
+		return counts, 0, fmt.Errorf("%s: %w", title, err)
+	}
+	if c.digest == "" {
+		c.digest = digest
+	}
+	verdict := "same digest"
+	if digest != c.digest {
+		verdict = "ANOTHER DIGEST"
+		c.failures = append(c.failures, fmt.Sprintf("%s: digest %s, the first build's is %s", title, digest, c.digest))
+	}
+	t := p.seen()
+	fmt.Fprintf(c.out, "%-38s%9.1f%6d%6d%9.2f%9.2f%7d%8d  %s\n", title, counts.Wall.Seconds(), counts.Hits(), counts.Executed(),
+		float64(t.down)/1e6, float64(t.up)/1e6, t.puts, t.faults+t.refused, verdict)
+	return counts, counts.Wall, nil
+}
+
+// expect notes a failure, in the words of format, unless ok.
+func (c *check) expect(ok bool, format string, args ...any) {
+	if !ok {
+		failure := fmt.Sprintf(format, args...)
+		fmt.Fprintln(c.out, "  FAILED:", failure)
+		c.failures = append(c.failures, failure)
+	}
+}
+
+// close ends the Bazel servers.
+func (c *check) close() error {
+	var errs []error
+	sort.Strings(c.bases)
+	for _, base := range c.bases {
+		errs = append(errs, bazel.Run{Workspace: c.workspace, OutputBase: base}.Shutdown())
+	}
+	return errors.Join(errs...)
+}

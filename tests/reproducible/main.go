@@ -1,0 +1,371 @@
+// Command reproducible builds all images again and again, each time under other circumstances, and compares every blob.
+// The matrix of circumstances is in variations.go; docs/reproducible.md says what it shows.
+//
+//	bazel run //tests/reproducible
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"example.com/pause/tests/bazel"
+	"example.com/pause/tests/reproducible/compare"
+)
+
+const target = "//images:pause"
+
+// shipped are the actions that make what is shipped. In a new output base they are never taken from a cache, unless the
+// row is about that: comparing a result with itself would show nothing.
+const shipped = "--modify_execution_info=^(GoFreestanding|Layer|OCIImage|OCIIndex|OCICanonical)$=+no-cache"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "reproducible:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// run is main without the process.
+func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
+	flags := flag.NewFlagSet("reproducible", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	scratch := flags.String("scratch", "", "`folder` to work in, about 2 GB (default: a new one in the user's cache folder)")
+	repositories := flags.String("repositories", "", "output `base` to copy external repositories from (default: this checkout's own)")
+	slow := flags.Bool("slow", false, "also the rows that take minutes each: cold, another user, a sealed root made anew")
+	only := flags.String("only", "", "the `names` of the rows to do after the first, separated by commas (default: all)")
+	keep := flags.Bool("keep", false, "leave everything where it is")
+	verbose := flags.Bool("verbose", false, "show what Bazel says")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(stdout, "Usage: bazel run //tests/reproducible -- [flags]")
+		flags.SetOutput(stdout)
+		flags.PrintDefaults()
+		return nil
+	} else if err != nil {
+		return err
+	}
+	var names []string
+	if *only != "" {
+		names = strings.Split(*only, ",")
+		for _, name := range names {
+			if !slices.ContainsFunc(variations, func(v variation) bool { return v.name == name }) {
+				return fmt.Errorf("there is no row %q; the names are in tests/reproducible/variations.go", name)
+			}
+		}
+	}
+	workspace, err := bazel.Workspace()
+	if err != nil {
+		return err
+	}
+	if *repositories == "" {
+		if *repositories, err = bazel.OutputBase(ctx, workspace); err != nil {
+			return err
+		}
+	}
+	dir, err := bazel.Scratch(*scratch, "pause-reproducible")
+	if err != nil {
+		return err
+	}
+	if !*keep {
+		defer func() { err = errors.Join(err, bazel.RemoveAll(dir)) }()
+	}
+	m := &matrix{ctx: ctx, workspace: workspace, dir: dir, repositories: *repositories}
+	if *verbose {
+		m.log = os.Stderr
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+
+	var failed []string
+	for i, v := range variations {
+		if i > 0 && names != nil && !slices.Contains(names, v.name) {
+			continue
+		}
+		if v.skip != nil {
+			if reason := v.skip(); reason != "" {
+				fmt.Fprintf(stdout, "skipped  %-24s%s: %s\n", v.name, v.differs, reason)
+				continue
+			}
+		}
+		if v.slow && !*slow && !slices.Contains(names, v.name) {
+			fmt.Fprintf(stdout, "skipped  %-24s%s: slow, ask for it with -slow\n", v.name, v.differs)
+			continue
+		}
+		counts, differences, err := m.do(v)
+		if ctx.Err() != nil {
+			return fmt.Errorf("interrupted in row %q", v.name)
+		}
+		if err != nil {
+			differences = []string{err.Error()}
+		}
+		verdict := "same"
+		if len(differences) > 0 {
+			verdict = "FAILED"
+			failed = append(failed, v.name)
+		}
+		fmt.Fprintf(stdout, "%-9s%-24s%s (%d actions ran, %d from a cache, %.0f s)\n", verdict, v.name, v.differs, counts.Executed(), counts.Hits(), counts.Wall.Seconds())
+		for _, line := range differences {
+			fmt.Fprintln(stdout, "         "+line)
+		}
+		if i == 0 && err != nil {
+			return errors.New("without the first build there is nothing to compare with")
+		}
+	}
+	paths, err := m.graph()
+	if err != nil {
+		return err
+	}
+	if len(paths) == 0 {
+		fmt.Fprintf(stdout, "%-9s%-24sno path of this machine in the action graph of %s\n", "same", "action graph", target)
+	} else {
+		failed = append(failed, "action graph")
+		fmt.Fprintf(stdout, "%-9s%-24spaths of this machine in it, the first of %d:\n", "FAILED", "action graph", len(paths))
+		for _, line := range paths[:min(len(paths), 10)] {
+			fmt.Fprintln(stdout, "         "+line)
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("not reproducible: %s", strings.Join(failed, ", "))
+	}
+	fmt.Fprintf(stdout, "\nevery build gave %s\n", m.digest)
+	return nil
+}
+
+// A matrix is one run of this command.
+type matrix struct {
+	ctx          context.Context
+	workspace    string
+	dir          string // for everything that is made
+	repositories string // the output base to take external repositories from
+	log          io.Writer
+	digest       string // of the first build
+	made         int    // actions that make what is shipped
+	servers      []bazel.Run
+}
+
+func (m *matrix) firstBase() string   { return filepath.Join(m.dir, "base") }
+func (m *matrix) firstLayout() string { return filepath.Join(m.dir, "layouts", variations[0].name) }
+
+// do does one row. differences is empty if every blob is the same, and the row did what it says.
+func (m *matrix) do(v variation) (counts bazel.Counts, differences []string, err error) {
+	here := filepath.Join(m.dir, "rows", strings.ReplaceAll(v.name, " ", "-"))
+	if err := plant(here); err != nil {
+		return counts, nil, err
+	}
+	fill := func(values []string) []string {
+		filled := make([]string, len(values))
+		for i, value := range values {
+			filled[i] = strings.ReplaceAll(value, "HERE", here)
+		}
+		return filled
+	}
+	mode := v.mode
+	if mode == "" {
+		mode = "fastbuild"
+	}
+	r := bazel.Run{
+		Workspace: m.workspace, OutputBase: m.firstBase(), Command: "build", Log: m.log, Wrap: fill(v.wrap),
+		// The sealed root, which HOME would move, stays where it is.
+		Env:  append([]string{"BAZELW_CACHE=" + sealedCache()}, fill(v.env)...),
+		Args: []string{"--compilation_mode=" + mode},
+	}
+	tools := filepath.Join(m.dir, "tools")
+	if v.user != 0 {
+		tools = filepath.Join(here, "tools")
+	}
+	if v.base {
+		r.OutputBase = filepath.Join(m.dir, "base")
+		if m.digest != "" {
+			r.OutputBase = filepath.Join(here, "base")
+		}
+		if err := bazel.Seed(r.OutputBase, m.repositories); err != nil {
+			return counts, nil, err
+		}
+	}
+	switch {
+	case v.cold || !v.base:
+		r.Args = append(r.Args, "--disk_cache=")
+	case v.cached || m.digest == "":
+		r.Args = append(r.Args, "--disk_cache="+tools)
+	default:
+		r.Args = append(r.Args, "--disk_cache="+tools, shipped)
+	}
+	if v.folder != "" {
+		r.Workspace = filepath.Join(here, v.folder)
+		if err := copyCheckout(m.workspace, r.Workspace, v.old); err != nil {
+			return counts, nil, err
+		}
+	}
+	if v.root {
+		r.Env = append(r.Env, "BAZELW_CACHE="+filepath.Join(here, "sealed"))
+	}
+	if v.user != 0 {
+		r.Env = append(r.Env, "BAZELW_CACHE="+filepath.Join(here, "sealed"), "HOME="+filepath.Join(here, "home"))
+		id := strconv.Itoa(v.user)
+		r.Wrap = append(r.Wrap, "setpriv", "--reuid="+id, "--regid="+id, "--clear-groups")
+		if out, err := exec.Command("chown", "-R", id+":"+id, here).CombinedOutput(); err != nil {
+			return counts, nil, fmt.Errorf("chown: %s", out)
+		}
+	}
+	r.Args = append(append(r.Args, v.args...), target)
+	if !v.base {
+		// The server has the environment that it was started in.
+		if err := m.end(r.OutputBase); err != nil {
+			return counts, nil, err
+		}
+		bins, err := filepath.Glob(filepath.Join(r.OutputBase, "execroot", "_main", "bazel-out", "*", "bin"))
+		if err != nil {
+			return counts, nil, err
+		}
+		for _, bin := range bins {
+			if err := bazel.Forget(bin); err != nil {
+				return counts, nil, err
+			}
+		}
+	}
+	m.servers = append(m.servers, r)
+	if counts, err = r.Do(m.ctx); err != nil {
+		return counts, nil, err
+	}
+	bin, err := bazel.Bin(r.OutputBase, mode)
+	if err != nil {
+		return counts, nil, err
+	}
+	kept := filepath.Join(m.dir, "layouts", v.name)
+	if err := os.CopyFS(kept, os.DirFS(filepath.Join(bin, "images", "pause"))); err != nil {
+		return counts, nil, err
+	}
+	if v.base && m.digest != "" {
+		// Two servers at once are one too many for a small machine.
+		if err := m.end(r.OutputBase); err != nil {
+			return counts, nil, err
+		}
+	}
+	if m.digest == "" {
+		m.digest, err = bazel.Digest(bin)
+		return counts, nil, err
+	}
+	if !v.base && m.made == 0 {
+		m.made = counts.Executed()
+	}
+	switch {
+	case v.cached && counts.Executed() > 0:
+		differences = append(differences, fmt.Sprintf("%d actions ran, and all should have come from the cache: %v", counts.Executed(), counts.Runners))
+	case !v.cached && counts.Executed() == 0:
+		differences = append(differences, "no action ran, so that nothing was shown")
+	case !v.base && counts.Executed() < m.made:
+		differences = append(differences, fmt.Sprintf("%d actions ran, and it takes %d to make the images", counts.Executed(), m.made))
+	}
+	if called, err := os.ReadFile(filepath.Join(here, "called")); err == nil {
+		differences = append(differences, "the build called programs of the machine: "+strings.Join(strings.Split(strings.TrimSpace(string(called)), "\n"), "; "))
+	}
+	found, err := compare.Layouts(m.firstLayout(), kept)
+	return counts, append(differences, found...), err
+}
+
+// graph returns the lines of the images' action graph that contain a path of this machine.
+func (m *matrix) graph() ([]string, error) {
+	if err := m.end(m.firstBase()); err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	r := bazel.Run{
+		Workspace: m.workspace, OutputBase: m.firstBase(), Command: "aquery", Log: m.log, Stdout: &text,
+		Args: []string{"--noshow_progress", "deps(" + target + ")"},
+	}
+	m.servers = append(m.servers, r)
+	if _, err := r.Do(m.ctx); err != nil {
+		return nil, err
+	}
+	if !strings.Contains(text.String(), "Mnemonic: OCICanonical") {
+		return nil, errors.New("the action graph lacks the images; has `bazel aquery` changed what it prints?")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = ""
+	}
+	paths := []string{m.workspace, home + "/", m.dir, m.repositories, sealedCache(), os.TempDir() + "/"}
+	return compare.Paths(text.String(), paths), nil
+}
+
+// end ends the server of an output base, if this program started one.
+func (m *matrix) end(base string) error {
+	var errs []error
+	m.servers = slices.DeleteFunc(m.servers, func(r bazel.Run) bool {
+		if r.OutputBase != base {
+			return false
+		}
+		errs = append(errs, r.Shutdown())
+		return true
+	})
+	return errors.Join(errs...)
+}
+
+// close ends every server.
+func (m *matrix) close() error {
+	var errs []error
+	for len(m.servers) > 0 {
+		errs = append(errs, m.end(m.servers[0].OutputBase))
+	}
+	return errors.Join(errs...)
+}
+
+// sealedCache returns where bazelw keeps its sealed roots.
+func sealedCache() string {
+	if dir := os.Getenv("BAZELW_CACHE"); dir != "" {
+		return dir
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(cache, "pause-sealed")
+}
+
+// copyCheckout copies what git tracks, as it is now, and user.bazelrc not: it is of one developer.
+func copyCheckout(from, to string, old bool) error {
+	out, err := exec.Command("git", "-C", from, "ls-files", "-z").Output()
+	if err != nil {
+		return fmt.Errorf("git ls-files in %s: %w", from, err)
+	}
+	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
+		info, err := os.Stat(filepath.Join(from, name))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		content, err := os.ReadFile(filepath.Join(from, name))
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(to, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, content, info.Mode().Perm()); err != nil {
+			return err
+		}
+		if old {
+			if err := os.Chtimes(path, time.Time{}, time.Date(1999, 12, 31, 23, 59, 58, 0, time.UTC)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
