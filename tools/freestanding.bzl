@@ -9,14 +9,21 @@ load("@rules_go//go:def.bzl", "GoSDK")
 _GO_TOOLCHAIN = "@rules_go//go:toolchain"
 
 def _exec_go_sdk_impl(ctx):
-    return [ctx.toolchains[_GO_TOOLCHAIN].sdk]
+    sdk = ctx.toolchains[_GO_TOOLCHAIN].sdk
+    return [
+        sdk,
+        DefaultInfo(
+            files = depset([sdk.root_file]),
+            runfiles = ctx.runfiles([sdk.root_file], transitive_files = depset(transitive = [sdk.headers, sdk.tools])),
+        ),
+    ]
 
 exec_go_sdk = rule(
     implementation = _exec_go_sdk_impl,
     doc = """Hands on the Go SDK of the platform that it is built for.
 
 Depended on in the execution configuration, it gives the SDK that runs there, whatever the target platform is, even one
-that rules_go has no toolchain for.""",
+that rules_go has no toolchain for. Its one file is ROOT, at the root of the SDK; the tools are runfiles.""",
     provides = [GoSDK],
     toolchains = [_GO_TOOLCHAIN],
 )
