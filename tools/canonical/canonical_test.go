@@ -166,9 +166,15 @@ func TestMeaningStays(t *testing.T) {
 
 // A history that has more than build labels keeps an entry a layer.
 func TestHistoryKeepsItsPlace(t *testing.T) {
-	config := strings.Replace(minimalConfig, `"os":`, `"history":[{"created_by":"bazel build //a","created":"1970-01-01T00:00:00Z"},{"created_by":"RUN x"}],"os":`, 1)
-	if _, got, _ := canonicalOf(t, layoutOf(t, config, minimalManifest, minimalIndex)); !strings.Contains(got, `"history":[{},{"created_by":"RUN x"}]`) {
-		t.Errorf("became %s", got)
+	label, command := `{"created_by":"bazel build //a","created":"1970-01-01T00:00:00Z"}`, `{"created_by":"RUN x"}`
+	for history, want := range map[string]string{
+		label + "," + command: "{}," + command,
+		command + "," + label: command + ",{}",
+	} {
+		config := strings.Replace(minimalConfig, `"os":`, `"history":[`+history+`],"os":`, 1)
+		if _, got, _ := canonicalOf(t, layoutOf(t, config, minimalManifest, minimalIndex)); !strings.Contains(got, `"history":[`+want+`]`) {
+			t.Errorf("became %s", got)
+		}
 	}
 }
 

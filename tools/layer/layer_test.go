@@ -1,0 +1,89 @@
+package layer
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"strings"
+	"testing"
+)
+
+// The archive has one file, with nothing that depends on who made it, and ends after the two blocks that end it.
+func TestTar(t *testing.T) {
+	for _, size := range []int{0, 1, 512, 600} {
+		archive, err := Tar("pause", bytes.Repeat([]byte{1}, size))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := 512 + (size+511)/512*512 + 1024; len(archive) != want {
+			t.Errorf("%d bytes of content: the archive has %d bytes, not %d", size, len(archive), want)
+		}
+		if got := string(archive[257:265]); got != "ustar\x0000" {
+			t.Errorf("the magic is %q", got)
+		}
+		r := tar.NewReader(bytes.NewReader(archive))
+		h, err := r.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Name != "pause" || h.Mode != Mode || h.Uid != 0 || h.Gid != 0 || h.Uname != "" || h.Gname != "" || h.ModTime.Unix() != 0 || h.Size != int64(size) || h.Typeflag != tar.TypeReg {
+			t.Errorf("the header is %+v", h)
+		}
+		if _, err := r.Next(); err != io.EOF {
+			t.Errorf("there is a second entry, or no end: %v", err)
+		}
+	}
+}
+
+// The bytes of the archive are pinned: an image's diff id must not change with the Go version.
+func TestTarIsPinned(t *testing.T) {
+	archive, err := Tar("pause", []byte("content"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(archive)
+	if got, want := hex.EncodeToString(sum[:]), "18f7b94be0c4e2cdec969a6c689f628c7f3f253eb24a2f57b064b2fe3b8a5960"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// The layer's bytes are pinned as well, which pins the compressor.
+func TestBuildIsPinned(t *testing.T) {
+	blob, err := Build("pause", []byte("\x7fELF and some machine code, some of it twice, some of it twice"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(blob)
+	if got, want := hex.EncodeToString(sum[:]), "19475273c472e70b9014d0af1c77a36b0016097a8b8c96c93efb714846cd54d2"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// A gzip header has nothing but what RFC 1952 demands, and the content comes out again, checksum and length checked.
+func TestGzip(t *testing.T) {
+	for _, data := range []string{"", "x", strings.Repeat("pause ", 500)} {
+		blob := Gzip([]byte(data))
+		if want := []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255}; !bytes.HasPrefix(blob, want) {
+			t.Errorf("the header is % x, not % x", blob[:10], want)
+		}
+		r, err := gzip.NewReader(bytes.NewReader(blob))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(r); err != nil || string(got) != data {
+			t.Errorf("%d bytes: came out as %d bytes, %v", len(data), len(got), err)
+		}
+	}
+}
+
+// A name that is not a path within the image, or too long for the format, is refused.
+func TestTarRefuses(t *testing.T) {
+	for _, name := range []string{"", ".", "/pause", "../pause", "a//b", "a/./b", strings.Repeat("x", 300)} {
+		if _, err := Tar(name, nil); err == nil {
+			t.Errorf("%q was accepted", name)
+		}
+	}
+}
