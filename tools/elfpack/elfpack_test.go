@@ -118,10 +118,10 @@ func TestRefused(t *testing.T) {
 		"symbol runtime.s is a function":   func(b []byte) { rename(b, "main.start", "runtime.s") },
 		"symbol main.next is missing":      func(b []byte) { rename(b, "main.next", "main.nex") },
 		"symbol main.entry is missing":     func(b []byte) { rename(b, "main.entry", "main.entr") },
-		"symbol main.counter":              func(b []byte) { rename(b, "go:noptrdatafipsend", "main.counter") },
-		"symbol main.table":                func(b []byte) { rename(b, "runtime.gcdata", "main.table") },
-		"belongs to no symbol":             func(b []byte) { s := f.Section(".rodata"); b[s.Offset+2] = 1 },
-		"section .x":                       func(b []byte) { rename(b, ".noptrbss", ".x") },
+		"symbol main.counter, 1 bytes in .noptrdata: there is no writable memory": func(b []byte) { rename(b, "go:noptrdatafipsend", "main.counter") },
+		"symbol main.table":    func(b []byte) { rename(b, "runtime.gcdata", "main.table") },
+		"belongs to no symbol": func(b []byte) { s := f.Section(".rodata"); b[s.Offset+2] = 1 },
+		"section .x":           func(b []byte) { rename(b, ".noptrbss", ".x") },
 	} {
 		t.Run(want, func(t *testing.T) {
 			b := bytes.Clone(good)
