@@ -102,22 +102,40 @@ func TestRefused(t *testing.T) {
 		}
 		copy(b[bytes.LastIndex(b, []byte("\x00"+from+"\x00"))+1:], to+"\x00")
 	}
+	// symbolSize is where the size of a symbol stands.
+	symbolSize := func(name string) uint64 {
+		const nullSymbol, symbolEntry, sizeOffset = 1, 24, 16
+		symbols, err := f.Symbols()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range symbols {
+			if s.Name == name {
+				return f.Section(".symtab").Offset + uint64(i+nullSymbol)*symbolEntry + sizeOffset
+			}
+		}
+		t.Fatalf("no symbol %s", name)
+		return 0
+	}
 	for want, change := range map[string]func(b []byte){
-		"bytes are less than a header":     nil,
-		"no ELF file":                      func(b []byte) { b[0] = 'x' },
-		"machine EM_SPARCV9 is not known":  func(b []byte) { order.PutUint16(b[18:], uint16(elf.EM_SPARCV9)) },
-		"the ABI of EM_ARM here":           func(b []byte) { order.PutUint16(b[18:], uint16(elf.EM_ARM)) },
-		"type ET_DYN":                      func(b []byte) { order.PutUint16(b[16:], uint16(elf.ET_DYN)) },
-		"e_entry":                          func(b []byte) { b[24]++ },
-		"section .rodata is compressed":    func(b []byte) { order.PutUint64(section(b, ".rodata")[8:], uint64(elf.SHF_ALLOC|elf.SHF_COMPRESSED)) },
-		"section .bss: there is no thread": func(b []byte) { order.PutUint64(section(b, ".bss")[8:], uint64(elf.SHF_TLS)) },
-		"section .rodata: relocations":     func(b []byte) { order.PutUint32(section(b, ".rodata")[4:], uint32(elf.SHT_RELA)) },
-		"section .data: dynamic linking":   func(b []byte) { order.PutUint32(section(b, ".data")[4:], uint32(elf.SHT_DYNAMIC)) },
-		"section .bss has 8 bytes":         func(b []byte) { order.PutUint64(section(b, ".bss")[32:], 8) },
-		"is not linked for its place":      func(b []byte) { order.PutUint64(section(b, ".text")[16:], 0x401000) },
-		"symbol runtime.s is a function":   func(b []byte) { rename(b, "main.start", "runtime.s") },
-		"symbol main.next is missing":      func(b []byte) { rename(b, "main.next", "main.nex") },
-		"symbol main.entry is missing":     func(b []byte) { rename(b, "main.entry", "main.entr") },
+		"main.entry does not run on into main.next: 1 bytes are between": func(b []byte) { b[symbolSize("main.begin")]-- },
+		"symbol main.start begins at":                                    func(b []byte) { b[symbolSize("main.next")]++ },
+		"symbol main.start is not all in section .text":                  func(b []byte) { b[symbolSize("main.start")+1]++ },
+		"bytes are less than a header":                                   nil,
+		"no ELF file":                                                    func(b []byte) { b[0] = 'x' },
+		"machine EM_SPARCV9 is not known":                                func(b []byte) { order.PutUint16(b[18:], uint16(elf.EM_SPARCV9)) },
+		"the ABI of EM_ARM here":                                         func(b []byte) { order.PutUint16(b[18:], uint16(elf.EM_ARM)) },
+		"type ET_DYN":                                                    func(b []byte) { order.PutUint16(b[16:], uint16(elf.ET_DYN)) },
+		"e_entry":                                                        func(b []byte) { b[24]++ },
+		"section .rodata is compressed":                                  func(b []byte) { order.PutUint64(section(b, ".rodata")[8:], uint64(elf.SHF_ALLOC|elf.SHF_COMPRESSED)) },
+		"section .bss: there is no thread":                               func(b []byte) { order.PutUint64(section(b, ".bss")[8:], uint64(elf.SHF_TLS)) },
+		"section .rodata: relocations":                                   func(b []byte) { order.PutUint32(section(b, ".rodata")[4:], uint32(elf.SHT_RELA)) },
+		"section .data: dynamic linking":                                 func(b []byte) { order.PutUint32(section(b, ".data")[4:], uint32(elf.SHT_DYNAMIC)) },
+		"section .bss has 8 bytes":                                       func(b []byte) { order.PutUint64(section(b, ".bss")[32:], 8) },
+		"is not linked for its place":                                    func(b []byte) { order.PutUint64(section(b, ".text")[16:], 0x401000) },
+		"symbol runtime.s is a function":                                 func(b []byte) { rename(b, "main.start", "runtime.s") },
+		"symbol main.next is missing":                                    func(b []byte) { rename(b, "main.next", "main.nex") },
+		"symbol main.entry is missing":                                   func(b []byte) { rename(b, "main.entry", "main.entr") },
 		"symbol main.counter, 1 bytes in .noptrdata: there is no writable memory": func(b []byte) { rename(b, "go:noptrdatafipsend", "main.counter") },
 		"symbol main.table":    func(b []byte) { rename(b, "runtime.gcdata", "main.table") },
 		"belongs to no symbol": func(b []byte) { s := f.Section(".rodata"); b[s.Offset+2] = 1 },
