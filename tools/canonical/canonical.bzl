@@ -4,11 +4,15 @@ def _canonical_impl(ctx):
     output = ctx.actions.declare_directory(ctx.label.name)
     args = ctx.actions.args()
     args.add_all("--output", [output], expand_directories = False)
+    inputs = [ctx.file.layout]
+    if ctx.file.annotations:
+        args.add("--annotations", ctx.file.annotations)
+        inputs.append(ctx.file.annotations)
     args.add_all([ctx.file.layout], expand_directories = False)
     ctx.actions.run(
         executable = ctx.executable._canonical,
         arguments = [args],
-        inputs = [ctx.file.layout],
+        inputs = inputs,
         outputs = [output],
         mnemonic = "OCICanonical",
         progress_message = "Writing the canonical form of %{label}",
@@ -18,6 +22,10 @@ def _canonical_impl(ctx):
 canonical = rule(
     implementation = _canonical_impl,
     attrs = {
+        "annotations": attr.label(
+            allow_single_file = True,
+            doc = "A file of name=value lines: annotations to add to the layout's only image or index.",
+        ),
         "layout": attr.label(
             allow_single_file = True,
             doc = "An OCI layout, a folder: of an oci_image or an oci_image_index.",

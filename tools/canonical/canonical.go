@@ -16,10 +16,20 @@ import (
 
 // Write writes the canonical form of the OCI layout in folder layout into folder output, which must not exist or be
 // empty. A layout that is not valid is refused, and nothing is written then.
-func Write(output, layout string) error {
+func Write(output, layout string) error { return WriteAnnotated(output, layout, "") }
+
+// WriteAnnotated does what Write does, and adds annotations, lines name=value, to the layout's only image or index.
+func WriteAnnotated(output, layout, annotations string) error {
 	l, err := oci.Open(layout)
 	if err != nil {
 		return err
+	}
+	if annotations != "" {
+		m, err := l.Only()
+		if err != nil {
+			return err
+		}
+		m.Annotate(annotations)
 	}
 	return oci.Create(output, func(w *oci.Writer) ([]byte, error) {
 		r := &rewriter{w: w, layout: l, done: map[*oci.Manifest]blob{}}

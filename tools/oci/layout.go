@@ -128,6 +128,11 @@ func (l *Layout) Only() (*Manifest, error) {
 	return l.Manifests[0], nil
 }
 
+// Annotate adds annotations to the manifest's document, from lines name=value; one that is there already is replaced.
+func (m *Manifest) Annotate(lines string) {
+	m.Doc.Set("annotations", merge(m.Doc.Object("annotations"), lines))
+}
+
 // Blob opens a blob that the layout has.
 func (l *Layout) Blob(d digest.Digest) (io.ReadCloser, error) {
 	if _, ok := l.blobs[d]; !ok {

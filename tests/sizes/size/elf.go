@@ -13,21 +13,9 @@ import (
 
 // Budgets, in bytes.
 const (
-	BudgetELF   = 640  // a binary, but for MIPS
+	BudgetELF   = 640  // a binary
 	BudgetImage = 1024 // manifest, config and layer of the image for one architecture
 )
-
-// budgetMIPS is the budget of a MIPS binary, in bytes: every branch has a delay slot, which the Go assembler fills with a
-// no-op, and arguments and results are in memory. docs/freestanding.md counts them.
-const budgetMIPS = 704
-
-// Budget returns the most bytes that a binary for t may have.
-func Budget(t targets.Target) int {
-	if t.Machine == elf.EM_MIPS {
-		return budgetMIPS
-	}
-	return BudgetELF
-}
 
 // lowest is the lowest address that Linux lets an ordinary user map (vm.mmap_min_addr, at its usual largest).
 const lowest = 64 << 10
@@ -71,7 +59,7 @@ func Check(content []byte, t targets.Target) error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	expect(len(content) <= Budget(t), "%d bytes; the budget is %d", len(content), Budget(t))
+	expect(len(content) <= BudgetELF, "%d bytes; the budget is %d", len(content), BudgetELF)
 	expect(f.Class == t.Class, "%v; want %v", f.Class, t.Class)
 	expect(f.Data == t.Data, "%v; want %v", f.Data, t.Data)
 	expect(f.OSABI == elf.ELFOSABI_NONE && f.ABIVersion == 0, "%v, ABI version %d; want %v and 0", f.OSABI, f.ABIVersion, elf.ELFOSABI_NONE)

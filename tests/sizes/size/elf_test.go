@@ -59,7 +59,7 @@ func sample(tb testing.TB, t targets.Target, length int) []byte {
 // A conformant binary of each architecture passes, up to the last byte of the budget.
 func TestCheckAccepts(t *testing.T) {
 	for _, target := range targets.All() {
-		for _, length := range []int{200, size.Budget(target)} {
+		for _, length := range []int{200, size.BudgetELF} {
 			if err := size.Check(sample(t, target, length), target); err != nil {
 				t.Errorf("%s, %d bytes: %v", target.Arch, length, err)
 			}
@@ -70,8 +70,8 @@ func TestCheckAccepts(t *testing.T) {
 // One byte over the budget is too much.
 func TestCheckHoldsBudget(t *testing.T) {
 	for _, target := range targets.All() {
-		if err := size.Check(sample(t, target, size.Budget(target)+1), target); err == nil {
-			t.Errorf("%s: accepted %d bytes", target.Arch, size.Budget(target)+1)
+		if err := size.Check(sample(t, target, size.BudgetELF+1), target); err == nil {
+			t.Errorf("%s: accepted %d bytes", target.Arch, size.BudgetELF+1)
 		}
 	}
 }

@@ -98,18 +98,15 @@ def oci_image(
     )
     digest(name = name + ".digest", layout = name, out = name + ".json.sha256", **_common(kwargs))
 
-def oci_image_index(name, annotations = None, **kwargs):
+def oci_image_index(name, **kwargs):
     """Builds a multi-architecture image as an OCI layout, and `[name].digest`, a file with its digest.
 
     Args:
       name: name of the target.
-      annotations: label of a file with name=value lines: annotations of the index.
       **kwargs: images, and the common attributes.
     """
     _check("oci_image_index", name, kwargs, ["images"])
-    if types.is_dict(annotations):
-        fail("oci_image_index(name = \"{}\"): annotations must be the label of a file, as upstream has it".format(name))
-    _oci_image_index(name = name, annotations = annotations, **kwargs)
+    _oci_image_index(name = name, **kwargs)
     digest(name = name + ".digest", layout = name, out = name + ".json.sha256", **_common(kwargs))
 
 def oci_load(name, repo_tags = None, **kwargs):

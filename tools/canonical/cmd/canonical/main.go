@@ -23,8 +23,9 @@ func run(args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("canonical", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	output := flags.String("output", "", "`folder` to make; the layout in canonical form")
+	annotations := flags.String("annotations", "", "`file` of name=value lines to add to the layout's only image or index")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(stdout, "Usage: canonical --output FOLDER LAYOUT")
+		fmt.Fprintln(stdout, "Usage: canonical --output FOLDER [--annotations FILE] LAYOUT")
 		flags.SetOutput(stdout)
 		flags.PrintDefaults()
 		return nil
@@ -37,5 +38,12 @@ func run(args []string, stdout io.Writer) error {
 	if flags.NArg() != 1 {
 		return fmt.Errorf("exactly one layout is needed, not %d", flags.NArg())
 	}
-	return canonical.Write(*output, flags.Arg(0))
+	var lines []byte
+	if *annotations != "" {
+		var err error
+		if lines, err = os.ReadFile(*annotations); err != nil {
+			return err
+		}
+	}
+	return canonical.WriteAnnotated(*output, flags.Arg(0), string(lines))
 }

@@ -88,10 +88,9 @@ def _oci_image_index_impl(ctx):
     args.add("index")
     args.add_all([output], before_each = "--output", expand_directories = False)
     args.add_all(ctx.files.images, before_each = "--image", expand_directories = False)
-    inputs = ctx.files.images + _flags_from_files(ctx, args, ["annotations"])
     ctx.actions.run(
         executable = ctx.executable._tool,
-        inputs = inputs,
+        inputs = ctx.files.images,
         outputs = [output],
         arguments = [args],
         mnemonic = "OCIIndex",
@@ -102,7 +101,6 @@ def _oci_image_index_impl(ctx):
 oci_image_index = rule(
     implementation = _oci_image_index_impl,
     attrs = {
-        "annotations": attr.label(allow_single_file = True, doc = "A file with name=value lines."),
         "images": attr.label_list(mandatory = True, doc = "The OCI layouts of the images, in the index's order."),
         "_tool": _TOOL,
     },
