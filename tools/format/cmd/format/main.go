@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
@@ -101,7 +102,9 @@ func file(root, name string, module format.Module) ([]string, error) {
 
 // gazelle brings the BUILD files up to date, by the target that the environment variable GAZELLE names.
 func gazelle(ctx context.Context) error {
-	program, err := runfiles.Rlocation(os.Getenv("GAZELLE"))
+	// The target has two files: the program, and a script that it runs.
+	name, _, _ := strings.Cut(os.Getenv("GAZELLE"), " ")
+	program, err := runfiles.Rlocation(name)
 	if err != nil {
 		return fmt.Errorf("Gazelle is not among the runfiles (%w); run this by `bazel run //tools:format`", err)
 	}
