@@ -243,8 +243,8 @@ func RemoveAll(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// Scratch makes a new folder to work in, within folder in or, if that is "", within the user's cache folder: Bazel's
-// sandbox hides what is in /tmp, so that an output base does not belong there.
+// Scratch makes a new folder to work in, within folder in or, if that is "", within the user's cache folder. It must be
+// in the user's home folder: Bazel's sandbox hides what is in /tmp, and the sealed root has little else of the machine.
 func Scratch(in, name string) (string, error) {
 	if in == "" {
 		cache, err := os.UserCacheDir()

@@ -41,7 +41,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 	flags := flag.NewFlagSet("cache", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	scratch := flags.String("scratch", "", "`folder` to work in, about 2 GB (default: a new one in the user's cache folder)")
+	scratch := flags.String("scratch", "", "`folder` in the home folder to work in, about 4 GB (default: a new one in the user's cache folder)")
 	repositories := flags.String("repositories", "", "output `base` to copy external repositories from (default: this checkout's own)")
 	verbose := flags.Bool("verbose", false, "show what Bazel says")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {

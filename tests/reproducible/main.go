@@ -45,7 +45,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 	flags := flag.NewFlagSet("reproducible", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	scratch := flags.String("scratch", "", "`folder` to work in, about 2 GB (default: a new one in the user's cache folder)")
+	scratch := flags.String("scratch", "", "`folder` in the home folder to work in, about 4 GB (default: a new one in the user's cache folder)")
 	repositories := flags.String("repositories", "", "output `base` to copy external repositories from (default: this checkout's own)")
 	slow := flags.Bool("slow", false, "also the rows that take minutes each: cold, another user, a sealed root made anew")
 	only := flags.String("only", "", "the `names` of the rows to do after the first, separated by commas (default: all)")
