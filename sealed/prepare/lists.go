@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// packages is what packages.txt says: the packages of the root, and those that it does without.
+// packages is what packages.txt says: the packages of the root, those that it does without, and the files.
 type packages struct {
-	wanted, without []string
+	wanted, without, withoutFiles []string
 }
 
 // lines returns the lines of a list without comments and blank lines.
@@ -37,8 +37,10 @@ func readPackages(file string) (packages, error) {
 		switch {
 		case line == "without":
 			into = &p.without
+		case line == "without files":
+			into = &p.withoutFiles
 		case strings.ContainsAny(line, " \t"):
-			return p, fmt.Errorf("%s: %q is not the name of a package", file, line)
+			return p, fmt.Errorf("%s: %q is not one name", file, line)
 		default:
 			*into = append(*into, line)
 		}

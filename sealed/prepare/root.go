@@ -133,7 +133,7 @@ func (p *preparation) makeRoot(ctx context.Context, list packages, dir string) e
 		return err
 	}
 	root := filepath.Join(dir, "root")
-	if err := p.unpack(ctx, files, root); err != nil {
+	if err := p.unpack(ctx, files, list.withoutFiles, root); err != nil {
 		return err
 	}
 	if err := finishRoot(root); err != nil {
@@ -238,8 +238,8 @@ func (p *preparation) followDownload(r io.Reader) {
 }
 
 // unpack extracts the archives: base-files first, since it brings the links that merge /bin and /lib into /usr.
-// No maintainer script runs, and documentation stays out.
-func (p *preparation) unpack(ctx context.Context, files []string, root string) error {
+// No maintainer script runs. without are patterns of files that stay out.
+func (p *preparation) unpack(ctx context.Context, files, without []string, root string) error {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return err
 	}
@@ -253,7 +253,7 @@ func (p *preparation) unpack(ctx context.Context, files []string, root string) e
 		return errors.New("sealed/packages.txt does not bring base-files")
 	}
 	p.say("unpacking %d packages", len(files))
-	if err := unpackOne(ctx, files[base], root); err != nil {
+	if err := unpackOne(ctx, files[base], without, root); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -263,7 +263,7 @@ func (p *preparation) unpack(ctx context.Context, files []string, root string) e
 	for range runtime.NumCPU() {
 		workers.Go(func() {
 			for f := range next {
-				if err := unpackOne(ctx, f, root); err != nil {
+				if err := unpackOne(ctx, f, without, root); err != nil {
 					cancel(err)
 				}
 			}
@@ -279,10 +279,12 @@ func (p *preparation) unpack(ctx context.Context, files []string, root string) e
 	return context.Cause(ctx)
 }
 
-func unpackOne(ctx context.Context, archive, root string) error {
+func unpackOne(ctx context.Context, archive string, without []string, root string) error {
 	dpkg := exec.CommandContext(ctx, "dpkg-deb", "--fsys-tarfile", archive)
-	tar := exec.CommandContext(ctx, "tar", "--extract", "--file=-", "--directory="+root, "--no-same-owner", "--keep-directory-symlink",
-		"--exclude=./usr/share/doc/*", "--exclude=./usr/share/man/*", "--exclude=./usr/share/locale/*", "--exclude=./usr/share/info/*")
+	tar := exec.CommandContext(ctx, "tar", "--extract", "--file=-", "--directory="+root, "--no-same-owner", "--keep-directory-symlink")
+	for _, pattern := range without {
+		tar.Args = append(tar.Args, "--exclude=./"+pattern)
+	}
 	pipe, err := dpkg.StdoutPipe()
 	if err != nil {
 		return err
@@ -299,8 +301,12 @@ func unpackOne(ctx context.Context, archive, root string) error {
 	return nil
 }
 
-// finishRoot adds what maintainer scripts would have: a few mount points for the machine's own files.
+// finishRoot adds what maintainer scripts would have: a few mount points for the machine's own files. It removes Debian's
+// configuration of Bazel: --nosystem_rc has it ignored, but Bazel says so with every command.
 func finishRoot(root string) error {
+	if err := os.RemoveAll(filepath.Join(root, "etc/bazel")); err != nil {
+		return err
+	}
 	for _, name := range []string{"resolv.conf", "hosts", "passwd", "group", "nsswitch.conf"} {
 		f, err := os.OpenFile(filepath.Join(root, "etc", name), os.O_CREATE|os.O_WRONLY, 0o644)
 		if err != nil {

@@ -37,15 +37,13 @@ func TestPodman(t *testing.T) {
 	promises(t, e)
 }
 
-// TestDocker: Docker runs the image and keeps every promise. It is the one engine that may be missing even where all
-// that a test needs is required: it brings nothing that containerd does not.
+// TestDocker: Docker runs the image and keeps every promise.
 func TestDocker(t *testing.T) {
 	isolated(t)
-	for _, program := range []string{"dockerd", "docker", "containerd", "runc"} {
-		if !installed(program) {
-			t.Skipf("skipped: %s is not on PATH; Debian's packages docker.io and docker-cli have Docker", program)
-		}
-	}
+	program := need.Program(t, "dockerd", "docker.io")
+	client := need.Program(t, "docker", "docker-cli")
+	need.Program(t, "containerd", "containerd")
+	need.Program(t, "runc", "runc")
 	dir := temp(t)
 	socket := filepath.Join(dir, "sock")
 	// The machine's own configuration must not have a say.
@@ -53,10 +51,10 @@ func TestDocker(t *testing.T) {
 	if err := os.WriteFile(config, []byte("{}"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	daemon(t, socket, "dockerd", "--config-file", config, "--host", "unix://"+socket,
+	daemon(t, socket, program, "--config-file", config, "--host", "unix://"+socket,
 		"--data-root", filepath.Join(dir, "root"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"),
 		"--storage-driver", "vfs", "--bridge", "none", "--iptables=false", "--ip-forward=false")
-	e := cli{program: "docker", flags: []string{"--host", "unix://" + socket}}
+	e := cli{program: client, flags: []string{"--host", "unix://" + socket}}
 	e.run(t, "load", "--input", archive(t, oci.FormatDocker))
 	promises(t, e)
 }
