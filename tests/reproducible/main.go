@@ -1,5 +1,5 @@
 // Command reproducible builds all images again and again, each time under other circumstances, and compares every blob.
-// The matrix of circumstances is in variations.go; docs/reproducible.md says what it shows.
+// The matrix of circumstances is in variations.go; docs/reproducibility.md says what it shows.
 //
 //	bazel run //tests/reproducible
 package main

@@ -37,7 +37,7 @@ canonical = rule(
             executable = True,
         ),
     },
-    doc = """Writes an OCI layout again in the canonical form of docs/canonical.md.
+    doc = """Writes an OCI layout again in the canonical form of docs/images.md.
 
 The result is an image or an index like any other: it goes into oci_image_index, oci_load and oci_push.""",
 )

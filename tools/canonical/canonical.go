@@ -1,5 +1,5 @@
 // Package canonical rewrites OCI image layouts into one form, so that the digest of an image is a function of what the
-// image means, not of the tools that wrote its JSON. docs/canonical.md describes the form.
+// image means, not of the tools that wrote its JSON. docs/images.md describes the form.
 package canonical
 
 import (

@@ -1,4 +1,4 @@
-// Command canonical rewrites an OCI image layout into the canonical form that docs/canonical.md describes.
+// Command canonical rewrites an OCI image layout into the canonical form that docs/images.md describes.
 package main
 
 import (

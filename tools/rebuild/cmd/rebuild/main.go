@@ -1,5 +1,5 @@
 // Command rebuild builds all images without Bazel and compares them with the golden digests: one line an image, exit
-// code 1 if one differs. docs/reproducible.md says what that proves.
+// code 1 if one differs. docs/reproducibility.md says what that proves.
 package main
 
 import (
