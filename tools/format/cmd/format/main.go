@@ -106,7 +106,7 @@ func gazelle(ctx context.Context) error {
 	name, _, _ := strings.Cut(os.Getenv("GAZELLE"), " ")
 	program, err := runfiles.Rlocation(name)
 	if err != nil {
-		return fmt.Errorf("Gazelle is not among the runfiles (%w); run this by `bazel run //tools:format`", err)
+		return fmt.Errorf("no Gazelle among the runfiles (%w); run this by `bazel run //tools:format`", err)
 	}
 	environment, err := runfiles.Env()
 	if err != nil {
@@ -116,7 +116,7 @@ func gazelle(ctx context.Context) error {
 	cmd.Env = append(os.Environ(), environment...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("Gazelle: %w", err)
+		return fmt.Errorf("running Gazelle: %w", err)
 	}
 	return nil
 }
