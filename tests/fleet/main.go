@@ -25,8 +25,8 @@ import (
 	"example.com/pause/tests/fleet/drive"
 	"example.com/pause/tests/fleet/jail"
 	"example.com/pause/tests/fleet/limits"
-	"example.com/pause/tests/fleet/meminfo"
 	"example.com/pause/tests/fleet/report"
+	"example.com/pause/tests/machine"
 	"example.com/pause/tests/targets"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sys/unix"
@@ -119,7 +119,7 @@ func fleet(args []string, out io.Writer) error {
 		return err
 	}
 	if o.plan.report != "" {
-		o.plan.report = fromWorkingDirectory(o.plan.report)
+		o.plan.report = targets.FromWorkingDirectory(o.plan.report)
 		return o.plan.print(out)
 	}
 	specs, err := o.specs()
@@ -133,7 +133,7 @@ func fleet(args []string, out io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	r := report.Report{Command: "--" + strings.Join(flagsOf(args), " --")}
-	if r.Machine, err = machine(); err != nil {
+	if r.Machine, err = machine.This(); err != nil {
 		return err
 	}
 	for _, spec := range specs {
@@ -151,7 +151,7 @@ func fleet(args []string, out io.Writer) error {
 	}
 	for path, write := range map[string]func(io.Writer) error{o.json: r.JSON, o.svg: r.SVG} {
 		if path != "" {
-			if err := report.WriteFile(fromWorkingDirectory(path), write); err != nil {
+			if err := report.WriteFile(targets.FromWorkingDirectory(path), write); err != nil {
 				return err
 			}
 		}
@@ -178,18 +178,10 @@ func flagsOf(args []string) []string {
 	return flags
 }
 
-// fromWorkingDirectory resolves a path as the user meant it: bazel run changes the working directory.
-func fromWorkingDirectory(path string) string {
-	if dir := os.Getenv("BUILD_WORKING_DIRECTORY"); dir != "" && !filepath.IsAbs(path) {
-		return filepath.Join(dir, path)
-	}
-	return path
-}
-
 // resolve returns the path of what a flag names, or else the environment variable env; "" if neither does.
 func resolve(value, env string) (string, error) {
 	if value != "" {
-		return filepath.Abs(fromWorkingDirectory(value))
+		return filepath.Abs(targets.FromWorkingDirectory(value))
 	}
 	if os.Getenv(env) == "" {
 		return "", nil
@@ -223,7 +215,7 @@ func (o *options) specs() ([]drive.Spec, error) {
 		main.Cgroup = wanted
 	}
 	if o.rootfs != "" {
-		if main.Binary, err = filepath.Abs(filepath.Join(fromWorkingDirectory(o.rootfs), "pause")); err != nil {
+		if main.Binary, err = filepath.Abs(filepath.Join(targets.FromWorkingDirectory(o.rootfs), "pause")); err != nil {
 			return nil, err
 		}
 	} else if main.Layout, err = resolve(o.layout, envLayout); err != nil {
@@ -389,18 +381,4 @@ func (b *bar) close() {
 			fmt.Fprintln(os.Stderr)
 		}
 	}
-}
-
-func machine() (report.Machine, error) {
-	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
-		return report.Machine{}, err
-	}
-	info, err := meminfo.Read()
-	if err != nil {
-		return report.Machine{}, err
-	}
-	return report.Machine{
-		Kernel: unix.ByteSliceToString(name.Release[:]), Architecture: runtime.GOARCH, CPUs: runtime.NumCPU(), MemoryKB: info["MemTotal"],
-	}, nil
 }

@@ -197,3 +197,11 @@ func Resolve(value string) (string, error) {
 	}
 	return path, nil
 }
+
+// FromWorkingDirectory returns a path that a flag gave as the user meant it: `bazel run` changes the working directory.
+func FromWorkingDirectory(path string) string {
+	if dir := os.Getenv("BUILD_WORKING_DIRECTORY"); dir != "" && !filepath.IsAbs(path) {
+		return filepath.Join(dir, path)
+	}
+	return path
+}

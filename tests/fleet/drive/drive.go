@@ -22,6 +22,7 @@ import (
 	"example.com/pause/tests/fleet/jail"
 	"example.com/pause/tests/fleet/meminfo"
 	"example.com/pause/tests/fleet/report"
+	"example.com/pause/tests/machine"
 	"example.com/pause/tests/reference"
 	"golang.org/x/sys/unix"
 )
@@ -112,18 +113,17 @@ func run(spec Spec, progress func(string, int, int)) (*report.Run, error) {
 	if err := f.warmUp(); err != nil {
 		return nil, err
 	}
+	load, err := machine.Load()
+	if err != nil {
+		return nil, err
+	}
 	result := &report.Run{
-		Name: spec.Name, Engine: f.version(), Count: spec.Count, Parallel: spec.Parallel,
+		Name: spec.Name, Engine: f.version(), Count: spec.Count, Parallel: spec.Parallel, Load: load,
 		Netns: spec.Netns, Cgroup: spec.Cgroup != "", Rootless: spec.Rootless,
 	}
 	if st, err := os.Stat(filepath.Join(f.dir, "root", f.process.Args[0])); err == nil {
 		result.BinaryBytes = st.Size()
 	}
-	load, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return nil, err
-	}
-	result.Load, _, _ = strings.Cut(string(load), " ")
 
 	before, err := settled(nil)
 	if err != nil {

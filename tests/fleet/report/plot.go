@@ -32,6 +32,7 @@ var palette = []color.Color{
 // SVG writes a plot: on the left, the memory of a container in each run, by component; on the right, how many started a
 // second, as the number of those that run grew.
 func (r Report) SVG(w io.Writer) error {
+	r = r.rounded()
 	memory, err := r.memoryPlot()
 	if err != nil {
 		return err

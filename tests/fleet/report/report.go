@@ -3,6 +3,7 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -14,22 +15,15 @@ import (
 	"time"
 
 	"example.com/pause/tests/fleet/meminfo"
+	"example.com/pause/tests/machine"
 )
 
 // Report is the outcome of one command.
 type Report struct {
-	Command string  `json:"command"` // the flags it was given
-	Machine Machine `json:"machine"`
+	Command string          `json:"command"` // the flags it was given
+	Machine machine.Machine `json:"machine"`
 	// Runs has the fleet that was asked for first, then those that it is compared with.
 	Runs []Run `json:"runs"`
-}
-
-// Machine says where it was measured.
-type Machine struct {
-	Kernel       string `json:"kernel"`
-	Architecture string `json:"architecture"`
-	CPUs         int    `json:"cpus"`
-	MemoryKB     int64  `json:"memory_kb"`
 }
 
 // Run is the outcome of one fleet.
@@ -119,10 +113,11 @@ func (r Run) Label() string {
 	return fmt.Sprintf("%s (%d)", label, r.Count)
 }
 
-// Text writes the report for people: a column for each run and, for those after the first two of the same count, ratios to
-// the first of that count.
+// Text writes the report for people, with the digits that JSON keeps: a column for each run and, for those after the first
+// two of the same count, ratios to the first of that count.
 func (r Report) Text(w io.Writer) error {
-	fmt.Fprintf(w, "Linux %s, %s, %d CPUs, %d MB\n\n", r.Machine.Kernel, r.Machine.Architecture, r.Machine.CPUs, r.Machine.MemoryKB/1024)
+	r = r.rounded()
+	fmt.Fprintf(w, "%s\n\n", r.Machine)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	row := func(name string, value func(Run) string) {
 		fmt.Fprint(table, name, "\t")
@@ -176,7 +171,7 @@ func (r Report) Text(w io.Writer) error {
 // ratios compares the runs that were measured alike: as many containers, with the same isolation.
 func (r Report) ratios(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	head := false
+	head, lost := false, false
 	for i, run := range r.Runs {
 		base := slices.IndexFunc(r.Runs, func(b Run) bool {
 			return b.Count == run.Count && b.Netns == run.Netns && b.Cgroup == run.Cgroup && b.Engine == run.Engine
@@ -189,42 +184,72 @@ func (r Report) ratios(w io.Writer) error {
 			fmt.Fprintln(table, "\nratio\tprogram\tmemory\tRSS\tthreads\tstart\tstop\t")
 		}
 		b := r.Runs[base]
+		memory := ratio(run.Memory.Available, b.Memory.Available)
+		if run.lost() || b.lost() {
+			memory, lost = "-", true
+		}
 		fmt.Fprintf(table, "%s / %s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", run.Name, b.Name,
-			ratio(float64(run.BinaryBytes), float64(b.BinaryBytes)), ratio(run.Memory.Available, b.Memory.Available),
+			ratio(float64(run.BinaryBytes), float64(b.BinaryBytes)), memory,
 			ratio(float64(run.RSSKB), float64(b.RSSKB)), ratio(float64(run.Threads), float64(b.Threads)),
 			ratio(run.Start.Seconds, b.Start.Seconds), ratio(run.StopSeconds, b.StopSeconds))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if lost {
+		_, err := fmt.Fprintln(w, "\n-: no ratio; a fleet's memory is less than its page tables and kernel stacks, so it was lost among what else the machine did")
+		return err
+	}
+	return nil
 }
 
+// lost reports whether the memory of the run is below the noise: less than what cannot be had for less. Page tables and
+// kernel stacks are never available memory, so something else gave memory back meanwhile, and at least the difference.
+func (r Run) lost() bool {
+	return r.Memory.Available < r.Memory.Components["PageTables"]+r.Memory.Components["KernelStack"]
+}
+
+// ratio is a / b, or "-" if one of them is nothing that could be measured.
 func ratio(a, b float64) string {
-	if b <= 0 {
+	if a <= 0 || b <= 0 {
 		return "-"
 	}
 	return fmt.Sprintf("%.2f", a/b)
 }
 
-// Read reads a report that WriteJSON wrote.
+// Read reads a report that JSON wrote to a file. It has one run or more.
 func Read(path string) (Report, error) {
-	var r Report
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return r, err
+		return Report{}, err
 	}
-	if err := json.Unmarshal(data, &r); err != nil {
+	r, err := Parse(data)
+	if err != nil {
 		return r, fmt.Errorf("%s: %w", path, err)
 	}
 	return r, nil
 }
 
-// JSON writes the report for programs.
+// Parse is Read for the contents of the file.
+func Parse(data []byte) (Report, error) {
+	var r Report
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("not the JSON of a fleet: %w", err)
+	}
+	if len(r.Runs) == 0 {
+		return r, errors.New("not the JSON of a fleet: it has no run")
+	}
+	return r, nil
+}
+
+// JSON writes the report for programs. Text and SVG of what Read reads from it are those of the report itself.
 func (r Report) JSON(w io.Writer) error {
-	// Measured figures have three digits that mean something: more would only make differences noisy.
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(r.rounded())
 }
 
+// rounded has figures of three digits after the point: more would only make differences noisy.
 func (r Report) rounded() Report {
 	r.Runs = slices.Clone(r.Runs)
 	for i := range r.Runs {

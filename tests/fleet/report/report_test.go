@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"example.com/pause/tests/fleet/meminfo"
+	"example.com/pause/tests/machine"
 )
 
 // The percentile is a value that was measured: the nearest rank.
@@ -72,7 +73,7 @@ func sample() Report {
 	}
 	failed := run("pause", true, 300)
 	failed.Failures, failed.FailureMessages = 1, []string{"pause-7: it did not work"}
-	return Report{Machine: Machine{Kernel: "6.1", CPUs: 2}, Runs: []Run{run("pause", false, 100), run("ordinary Go", false, 850), failed}}
+	return Report{Machine: machine.Machine{Kernel: "6.1", CPUs: 2}, Runs: []Run{run("pause", false, 100), run("ordinary Go", false, 850), failed}}
 }
 
 // The text has a column for each run, its failures, and ratios between those that were measured alike only.
@@ -88,6 +89,91 @@ func TestTextHasRatios(t *testing.T) {
 	}
 	if n := strings.Count(out.String(), " / pause"); n != 1 {
 		t.Errorf("%d ratios, want 1, in\n%s", n, out.String())
+	}
+}
+
+// What is lost in the noise makes no ratio, whichever of the two it is; what is not keeps its own.
+func TestTextHasNoRatiosOfNoise(t *testing.T) {
+	for name, test := range map[string]struct {
+		pause, other float64 // kB a container
+		want         string  // the ratio of memory
+	}{
+		"both there":             {100, 850, "8.50"},
+		"negative":               {100, -7.8, "-"},
+		"less than its stacks":   {100, 1.2, "-"},
+		"the base negative":      {-3, 850, "-"},
+		"the base under its own": {1, 850, "-"},
+	} {
+		r := sample()
+		r.Runs = r.Runs[:2]
+		r.Runs[0].Memory.Available, r.Runs[1].Memory.Available = test.pause, test.other
+		var out strings.Builder
+		if err := r.Text(&out); err != nil {
+			t.Fatal(err)
+		}
+		_, table, _ := strings.Cut(out.String(), "ordinary Go / pause")
+		fields := strings.Fields(table)
+		if len(fields) < 6 || fields[0] != "8.50" || fields[1] != test.want || fields[4] != "1.00" {
+			t.Errorf("%s: got %q; want memory %s beside program 8.50 and start 1.00", name, fields, test.want)
+		}
+		if got := strings.Contains(out.String(), "\n-: no ratio"); got != (test.want == "-") {
+			t.Errorf("%s: the note is there: %v; in\n%s", name, got, out.String())
+		}
+	}
+}
+
+// Text and plot of the JSON are those of the report that it was written from, to the last byte.
+func TestShownAlikeFromJSON(t *testing.T) {
+	r := sample()
+	r.Runs[0].Memory.Available, r.Runs[0].Start.MedianMS = 88.44996, 5.04999
+	r.Runs[0].Start.Rate = []float64{8.4, 11.6}
+	var data bytes.Buffer
+	if err := r.JSON(&data); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Parse(data.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, show := range map[string]func(Report, io.Writer) error{
+		"Text": Report.Text, "SVG": Report.SVG,
+		"Plan": func(r Report, w io.Writer) error { return DefaultPlan.Text(w, r) },
+	} {
+		var first, second bytes.Buffer
+		if err := errors.Join(show(r, &first), show(again, &second)); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(first.Bytes(), second.Bytes()) {
+			t.Errorf("%s: got\n%s\nfrom the JSON; want\n%s", name, second.String(), first.String())
+		}
+	}
+}
+
+// The plan takes the pause container of a pod, with its network namespace and cgroup, and adds up what is given.
+func TestPlan(t *testing.T) {
+	r := sample()
+	pod := r.Runs[0]
+	pod.Netns, pod.Cgroup, pod.Memory.Available, pod.Start.PerSecond = true, true, 300, 50
+	r.Runs = append(r.Runs, pod)
+	var out strings.Builder
+	if err := (Plan{Pods: 250, PodsPerNode: 100, SchedulerRate: 10, SupervisorKB: 700, ContainerKB: 24}).Text(&out, r); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"pause, netns+cgroup (10)", "1024 kB", "100 MB", "rounded up  ", " 3\n", "25 s\n", "2.0 s\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	for name, wrong := range map[string]Plan{"no pods": {PodsPerNode: 1, SchedulerRate: 1}, "no rate": {Pods: 1, PodsPerNode: 1}} {
+		if err := wrong.Text(io.Discard, r); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if err := DefaultPlan.Text(io.Discard, Report{}); err == nil {
+		t.Error("a plan from nothing")
+	}
+	if _, err := Parse([]byte(`{"runs": []}`)); err == nil {
+		t.Error("read a report without a run")
 	}
 }
 
