@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -20,6 +21,10 @@ import (
 	"time"
 
 	"example.com/pause/tests/bazel"
+	"example.com/pause/tests/cache/report"
+	"example.com/pause/tests/machine"
+	"example.com/pause/tests/targets"
+	"example.com/pause/tools/oci/stage"
 )
 
 const (
@@ -44,8 +49,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 	scratch := flags.String("scratch", "", "`folder` in the home folder to work in, about 4 GB (default: a new one in the user's cache folder)")
 	repositories := flags.String("repositories", "", "output `base` to copy external repositories from (default: this checkout's own)")
 	verbose := flags.Bool("verbose", false, "show what Bazel says")
+	file := flags.String("json", "", "write the result to this `file` as well, as JSON, if nothing failed")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(stdout, "Usage: bazel run //tests/cache -- [-scratch FOLDER] [-repositories BASE] [-verbose]")
+		fmt.Fprintln(stdout, "Usage: bazel run //tests/cache -- [-scratch FOLDER] [-repositories BASE] [-verbose] [-json FILE]")
 		flags.SetOutput(stdout)
 		flags.PrintDefaults()
 		return nil
@@ -75,7 +81,16 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 		c.log = os.Stderr
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	return c.all()
+	if c.report.Machine, err = machine.This(); err != nil {
+		return err
+	}
+	if c.report.Load, err = machine.Load(); err != nil {
+		return err
+	}
+	if err := c.all(); err != nil || *file == "" {
+		return err
+	}
+	return stage.File(targets.FromWorkingDirectory(*file), func(f *os.File) error { return c.report.JSON(f) })
 }
 
 // A check is one run of this command.
@@ -88,14 +103,16 @@ type check struct {
 	dir          string // for everything that is made
 	out          io.Writer
 	log          io.Writer
-	digest       string // of the first build; every other must have the same
+	report       report.Report // has the digest of the first build; every other must have the same
 	bases        []string
 	failures     []string
 }
 
 // all does the scenarios in turn.
 func (c *check) all() error {
-	fmt.Fprintf(c.out, "%-38s%9s%6s%6s%9s%9s%7s%8s  %s\n", "build", "seconds", "hits", "run", "MB down", "MB up", "PUTs", "faults", "")
+	if err := report.WriteHead(c.out); err != nil {
+		return err
+	}
 	full, err := startNginx(c.nginx, filepath.Join(c.dir, "full"), "")
 	if err != nil {
 		return err
@@ -132,7 +149,7 @@ func (c *check) all() error {
 	if len(c.failures) > 0 {
 		return fmt.Errorf("%d failed:\n  %s", len(c.failures), strings.Join(c.failures, "\n  "))
 	}
-	fmt.Fprintf(c.out, "\nevery build gave %s\n", c.digest)
+	fmt.Fprintf(c.out, "\nevery build gave %s\n", c.report.Digest)
 	return nil
 }
 
@@ -283,19 +300,29 @@ func (c *check) build(title, base string, p *proxy, access []string) (bazel.Coun
 	if err != nil {
 		return counts, 0, fmt.Errorf("%s: %w", title, err)
 	}
-	if c.digest == "" {
-		c.digest = digest
+	if c.report.Digest == "" {
+		c.report.Digest = digest
 	}
-	verdict := "same digest"
-	if digest != c.digest {
-		verdict = "ANOTHER DIGEST"
-		c.failures = append(c.failures, fmt.Sprintf("%s: digest %s, the first build's is %s", title, digest, c.digest))
+	if digest != c.report.Digest {
+		c.failures = append(c.failures, fmt.Sprintf("%s: digest %s, the first build's is %s", title, digest, c.report.Digest))
 	}
 	t := p.seen()
-	fmt.Fprintf(c.out, "%-38s%9.1f%6d%6d%9.2f%9.2f%7d%8d  %s\n", title, counts.Wall.Seconds(), counts.Hits(), counts.Executed(),
-		float64(t.down)/1e6, float64(t.up)/1e6, t.puts, t.faults+t.refused, verdict)
+	b := report.Build{
+		Title: title, Seconds: tenth(counts.Wall.Seconds()), Hits: counts.Hits(), Executed: counts.Executed(),
+		MBDown: megabytes(t.down), MBUp: megabytes(t.up), Puts: t.puts, Faults: t.faults + t.refused, SameDigest: digest == c.report.Digest,
+	}
+	c.report.Builds = append(c.report.Builds, b)
+	if err := b.Text(c.out); err != nil {
+		return counts, 0, err
+	}
 	return counts, counts.Wall, nil
 }
+
+// tenth is v rounded to a tenth: more digits of a build's time mean nothing.
+func tenth(v float64) float64 { return math.Round(v*10) / 10 }
+
+// megabytes is n bytes in MB, rounded to a hundredth.
+func megabytes(n int64) float64 { return math.Round(float64(n)/1e4) / 100 }
 
 // expect notes a failure, in the words of format, unless ok.
 func (c *check) expect(ok bool, format string, args ...any) {

@@ -14,23 +14,26 @@ import (
 	"os"
 
 	"example.com/pause/tests/latency/stop"
+	"example.com/pause/tests/machine"
 	"example.com/pause/tests/pid1"
 	"example.com/pause/tests/reference"
 	"example.com/pause/tests/targets"
+	"example.com/pause/tools/oci/stage"
 )
 
 func main() {
 	pid1.Main()
 	runs := flag.Int("runs", 100, "how often to run each program")
+	file := flag.String("json", "", "write the result to this `file` as well, as JSON")
 	flag.Parse()
-	if err := run(*runs, flag.Args()); err != nil {
+	if err := run(*runs, *file, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "latency:", err)
 		os.Exit(1)
 	}
 }
 
 // run measures and prints; it is an error if pause, in any run, did not end with status 0.
-func run(runs int, args []string) error {
+func run(runs int, file string, args []string) error {
 	if len(args) > 0 {
 		return fmt.Errorf("unexpected argument %q; see -help", args[0])
 	}
@@ -46,17 +49,30 @@ func run(runs int, args []string) error {
 	if err != nil {
 		return err
 	}
+	var r stop.Report
+	if r.Machine, err = machine.This(); err != nil {
+		return err
+	}
+	if r.Load, err = machine.Load(); err != nil {
+		return err
+	}
 	results, err := stop.Measure(programs, runs, nil)
 	if err != nil {
 		return err
 	}
-	if err := stop.WriteTable(os.Stdout, results); err != nil {
+	for _, result := range results {
+		r.Programs = append(r.Programs, result.Summary())
+	}
+	if err := r.Text(os.Stdout); err != nil {
 		return err
 	}
 	if failed := results[0].Failed; failed > 0 {
 		return fmt.Errorf("pause did not end with status 0 in %d of %d runs", failed, runs)
 	}
-	return nil
+	if file == "" {
+		return nil
+	}
+	return stage.File(targets.FromWorkingDirectory(file), func(f *os.File) error { return r.JSON(f) })
 }
 
 // collect returns what to measure, pause first; it builds the references in folder dir.

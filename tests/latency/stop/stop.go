@@ -5,15 +5,12 @@ package stop
 
 import (
 	"fmt"
-	"io"
 	"slices"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"example.com/pause/tests/pid1"
-	"example.com/pause/tests/table"
 )
 
 // A Program is one to measure.
@@ -91,32 +88,5 @@ func (r *Result) run() error {
 	return nil
 }
 
-// Percentile returns the smallest of the ascending durations that at least percent of a hundred do not exceed, and 0 if
-// there are none.
-func Percentile(ascending []time.Duration, percent int) time.Duration {
-	if len(ascending) == 0 {
-		return 0
-	}
-	i := (len(ascending)*percent + 99) / 100
-	return ascending[max(i, 1)-1]
-}
-
-// WriteTable prints results, with medians as multiples of the first one's.
-func WriteTable(out io.Writer, results []Result) error {
-	rows := [][]string{{"SIGTERM to exit, as PID 1", "runs", "failed", "median us", "95 % us", "times the first", "threads", "RSS kB"}}
-	for _, r := range results {
-		median := Percentile(r.Took, 50)
-		ratio := "-"
-		if first := Percentile(results[0].Took, 50); first > 0 && median > 0 {
-			ratio = strconv.FormatFloat(float64(median)/float64(first), 'f', 2, 64)
-		}
-		rows = append(rows, []string{
-			r.Name, strconv.Itoa(len(r.Took) + r.Failed), strconv.Itoa(r.Failed),
-			micro(median), micro(Percentile(r.Took, 95)), ratio, strconv.Itoa(r.Threads), table.Thousands(r.RSS >> 10),
-		})
-	}
-	return table.Write(out, rows)
-}
-
-// micro writes d in microseconds.
-func micro(d time.Duration) string { return table.Thousands(d.Round(time.Microsecond).Microseconds()) }
+// Summary sums up what was measured.
+func (r Result) Summary() Summary { return Summarize(r.Name, r.Took, r.Failed, r.Threads, r.RSS) }

@@ -1,0 +1,94 @@
+package stop
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"time"
+
+	"example.com/pause/tests/machine"
+	"example.com/pause/tests/table"
+)
+
+// A Report is the outcome of one command.
+type Report struct {
+	Machine machine.Machine `json:"machine"`
+	Load    string          `json:"load"` // of the machine in the minute before, as in /proc/loadavg
+	// Programs has pause first, then those that it is compared with.
+	Programs []Summary `json:"programs"`
+}
+
+// A Summary is what is told of a program.
+type Summary struct {
+	Name     string  `json:"name"`
+	Runs     int     `json:"runs"`
+	Failed   int     `json:"failed"`    // runs that did not end with status 0; the times are of the others
+	MedianUS float64 `json:"median_us"` // from SIGTERM to the end of the process, in microseconds, to a tenth
+	P95US    float64 `json:"p95_us"`
+	Threads  int     `json:"threads"` // while asleep
+	RSSKB    int64   `json:"rss_kb"`  // while asleep
+}
+
+// Summarize sums up the runs of a program, of which took has the durations, ascending, that ended with status 0.
+func Summarize(name string, took []time.Duration, failed, threads int, rss int64) Summary {
+	return Summary{
+		Name: name, Runs: len(took) + failed, Failed: failed, MedianUS: micro(Percentile(took, 50)), P95US: micro(Percentile(took, 95)),
+		Threads: threads, RSSKB: rss >> 10,
+	}
+}
+
+// micro is d in microseconds, to a tenth.
+func micro(d time.Duration) float64 { return math.Round(float64(d)/100) / 10 }
+
+// Percentile returns the smallest of the ascending durations that at least percent of a hundred do not exceed, and 0 if
+// there are none.
+func Percentile(ascending []time.Duration, percent int) time.Duration {
+	if len(ascending) == 0 {
+		return 0
+	}
+	i := (len(ascending)*percent + 99) / 100
+	return ascending[max(i, 1)-1]
+}
+
+// Text writes the report for people: the machine, and a table with the medians as multiples of the first one's.
+func (r Report) Text(out io.Writer) error {
+	if _, err := fmt.Fprintf(out, "%s, load %s\n\n", r.Machine, r.Load); err != nil {
+		return err
+	}
+	rows := [][]string{{"SIGTERM to exit, as PID 1", "runs", "failed", "median us", "95 % us", "times the first", "threads", "RSS kB"}}
+	for _, p := range r.Programs {
+		ratio := "-"
+		if first := r.Programs[0].MedianUS; first > 0 && p.MedianUS > 0 {
+			ratio = strconv.FormatFloat(p.MedianUS/first, 'f', 2, 64)
+		}
+		rows = append(rows, []string{
+			p.Name, strconv.Itoa(p.Runs), strconv.Itoa(p.Failed), whole(p.MedianUS), whole(p.P95US), ratio, strconv.Itoa(p.Threads), table.Thousands(p.RSSKB),
+		})
+	}
+	return table.Write(out, rows)
+}
+
+// whole writes v without its fraction.
+func whole(v float64) string { return table.Thousands(int64(math.Round(v))) }
+
+// JSON writes the report for programs. Text of what Parse reads from it is that of the report itself.
+func (r Report) JSON(w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}
+
+// Parse reads what JSON wrote. It has one program or more.
+func Parse(data []byte) (Report, error) {
+	var r Report
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("not the JSON of tests/latency: %w", err)
+	}
+	if len(r.Programs) == 0 {
+		return r, errors.New("not the JSON of tests/latency: it has no program")
+	}
+	return r, nil
+}
