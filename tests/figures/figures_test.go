@@ -125,13 +125,15 @@ func tree(readme string, bytes int) fstest.MapFS {
 		"README.md":               {Data: []byte(readme)},
 		"docs/a.md":               {Data: []byte("text\n")},
 		"docs/figures/fleet.json": {Data: []byte(fleet)},
+		"docs/figures/build.json": {Data: []byte(`{"machine": "linux", "rounds": 1, "builds": [{"name": "nine", "cold_seconds": [5.04], "idle_seconds": [0.2]},
+			{"name": "one", "cold_seconds": [10], "idle_seconds": [0.3]}]}`)},
 	}
 }
 
 // Blocks are filled from the build and from what is stored; what is not stored says how to get it; the rest stays.
 func TestGenerate(t *testing.T) {
 	block := func(name string) string { return "<!-- figures: " + name + " -->\n<!-- /figures -->\n" }
-	p, err := generate(sample(), tree("# Title\n"+block("sizes")+block("fleet")+block("plan")+block("latency")+block("programs"), 400))
+	p, err := generate(sample(), tree("# Title\n"+block("sizes")+block("fleet")+block("plan")+block("latency")+block("build")+block("programs"), 400))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +142,7 @@ func TestGenerate(t *testing.T) {
 		"# Title\n", "| linux/amd64 | 400 | 300 | 202 | 301 | **803** |", "| C with musl, as published | - | 17.7 kB, 22.0 times |",
 		"| registry.k8s.io/pause:3.9, as published | 744 kB, 1,860 times | - |", "| ordinary Go, in tests/idiomatic | 1,600 kB, 4,000 times | 901 kB, 1,120 times |",
 		"    memory each, kB  88.5\n", "10000 pods / 110 a node", "Not measured yet: `bazel run //:figures -- --measure=latency`",
-		"| ELF, bytes | 400 | 401 |",
+		"| ELF, bytes | 400 | 401 |", "    linux; medians of 1\n", "ratio 0.50",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), strings.Join(strings.Fields(want), " ")) {
 			t.Errorf("no %q in\n%s", want, text)
@@ -208,10 +210,12 @@ func TestGenerateFindsWhatIsOutdated(t *testing.T) {
 func TestGenerateRefuses(t *testing.T) {
 	broken := tree("", 400)
 	broken["docs/figures/fleet.json"] = &fstest.MapFile{Data: []byte("{")}
+	broken["docs/figures/build.json"] = &fstest.MapFile{Data: []byte(`{"builds": [{"name": "pause"}]}`)}
 	for want, root := range map[string]fs.FS{
-		"README.md: line 1: there is no block \"x\"; the blocks are cache, fleet": tree("<!-- figures: x -->\n<!-- /figures -->\n", 400),
-		"README.md: line 1: the block \"sizes\" does not end":                     tree("<!-- figures: sizes -->\n", 400),
-		"docs/figures/fleet.json: not the JSON of a fleet":                        broken,
+		"README.md: line 1: there is no block \"x\"; the blocks are build, cache, fleet": tree("<!-- figures: x -->\n<!-- /figures -->\n", 400),
+		"README.md: line 1: the block \"sizes\" does not end":                            tree("<!-- figures: sizes -->\n", 400),
+		"docs/figures/fleet.json: not the JSON of a fleet":                               broken,
+		"docs/figures/build.json: not the JSON of tests/coldbuild":                       broken,
 		"it has no README.md": fstest.MapFS{},
 	} {
 		if _, err := generate(sample(), root); err == nil || !strings.Contains(err.Error(), want) {

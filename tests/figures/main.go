@@ -18,11 +18,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"example.com/pause/tests/bazel"
+	"example.com/pause/tests/machine"
 	"example.com/pause/tools/oci/stage"
 )
 
@@ -94,6 +97,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if len(wanted) > 0 {
+		if err := warnIfBusy(stderr); err != nil {
+			return err
+		}
+	}
 	for i, m := range wanted {
 		fmt.Fprintf(stderr, "figures: measuring %s, %d of %d\n", m.name, i+1, len(wanted))
 		if err := measure(ctx, workspace, m, stderr); err != nil {
@@ -128,6 +136,22 @@ func choose(list string) ([]measurement, error) {
 		chosen = append(chosen, m)
 	}
 	return chosen, nil
+}
+
+// warnIfBusy says so if the machine does other things: the figures would be of a busy machine.
+func warnIfBusy(stderr io.Writer) error {
+	text, err := machine.Load()
+	if err != nil {
+		return err
+	}
+	load, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return fmt.Errorf("/proc/loadavg: %w", err)
+	}
+	if cpus := runtime.NumCPU(); load > float64(cpus)/4 {
+		fmt.Fprintf(stderr, "figures: the load is %s on %d CPUs: what is measured now are the figures of a busy machine\n", text, cpus)
+	}
+	return nil
 }
 
 // measure runs the command of m, and keeps its outcome if it succeeds.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	cache "example.com/pause/tests/cache/report"
+	coldbuild "example.com/pause/tests/coldbuild/report"
 	"example.com/pause/tests/figures/anatomy"
 	"example.com/pause/tests/figures/block"
 	"example.com/pause/tests/figures/prose"
@@ -89,6 +90,7 @@ func blocks(b *build, s stored) map[string]func() (string, error) {
 		"programs":    made(b.programsTable),
 		"image-bytes": made(func() string { return anatomy.Markdown(b.parts) }),
 		"latency":     func() (string, error) { return text("latency", s.latency, stop.Report.Text) },
+		"build":       func() (string, error) { return text("build", s.build, coldbuild.Report.Write) },
 		"fleet":       func() (string, error) { return text("fleet", s.fleet, fleet.Report.Text) },
 		"plan": func() (string, error) {
 			return text("fleet", s.fleet, func(r fleet.Report, w io.Writer) error { return fleet.DefaultPlan.Text(w, r) })

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	cache "example.com/pause/tests/cache/report"
+	coldbuild "example.com/pause/tests/coldbuild/report"
 	"example.com/pause/tests/figures/prose"
 	fleet "example.com/pause/tests/fleet/report"
 	"example.com/pause/tests/latency/stop"
@@ -30,7 +33,13 @@ var measurements = []measurement{
 		func(data []byte) error { _, err := stop.Parse(data); return err },
 	},
 	{
-		"fleet", "//tests/fleet", []string{"--count=10000", "--compare"}, "10,000 containers; minutes, crun and root",
+		"build", "//tests/coldbuild", nil, "building from nothing; tens of minutes, and 4 GB of disk",
+		func(data []byte) error { _, err := parseBuild(data); return err },
+	},
+	{
+		"fleet", "//tests/fleet",
+		[]string{"--count=10000", "--compare"},
+		"10,000 containers; minutes, crun and root",
 		func(data []byte) error { _, err := fleet.Parse(data); return err },
 	},
 	{
@@ -67,6 +76,7 @@ func names() string {
 // stored is what was measured before; nil is what was not.
 type stored struct {
 	latency *stop.Report
+	build   *coldbuild.Report
 	fleet   *fleet.Report
 	cache   *cache.Report
 }
@@ -76,6 +86,7 @@ func readStored(root fs.FS) (stored, error) {
 	var s stored
 	err := errors.Join(
 		readOne(root, "latency", &s.latency, stop.Parse),
+		readOne(root, "build", &s.build, parseBuild),
 		readOne(root, "fleet", &s.fleet, fleet.Parse),
 		readOne(root, "cache", &s.cache, cache.Parse),
 	)
@@ -97,6 +108,18 @@ func readOne[R any](root fs.FS, name string, into **R, parse func([]byte) (R, er
 	}
 	*into = &r
 	return nil
+}
+
+// parseBuild reads what tests/coldbuild writes.
+func parseBuild(data []byte) (coldbuild.Report, error) {
+	var r coldbuild.Report
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("not the JSON of tests/coldbuild: %w", err)
+	}
+	if len(r.Builds) == 0 || slices.ContainsFunc(r.Builds, func(b coldbuild.Build) bool { return len(b.Cold) == 0 }) {
+		return r, errors.New("not the JSON of tests/coldbuild: it has no build, or one without a time")
+	}
+	return r, nil
 }
 
 // text is a block of what a command printed, or a line that it has not been measured yet.

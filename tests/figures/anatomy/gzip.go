@@ -281,8 +281,35 @@ func (r *bitReader) codes(literals, distances, lengths int, cut func(string, ...
 // copy reads the rest of what begins with a symbol for a length, and returns length and distance.
 func (c codes) copy(r *bitReader, symbol int) (length, distance int, err error) {
 	lengths := [...]struct{ base, bits int }{
-		{3, 0}, {4, 0}, {5, 0}, {6, 0}, {7, 0}, {8, 0}, {9, 0}, {10, 0}, {11, 1}, {13, 1}, {15, 1}, {17, 1}, {19, 2}, {23, 2}, {27, 2},
-		{31, 2}, {35, 3}, {43, 3}, {51, 3}, {59, 3}, {67, 4}, {83, 4}, {99, 4}, {115, 4}, {131, 5}, {163, 5}, {195, 5}, {227, 5}, {258, 0},
+		{3, 0},
+		{4, 0},
+		{5, 0},
+		{6, 0},
+		{7, 0},
+		{8, 0},
+		{9, 0},
+		{10, 0},
+		{11, 1},
+		{13, 1},
+		{15, 1},
+		{17, 1},
+		{19, 2},
+		{23, 2},
+		{27, 2},
+		{31, 2},
+		{35, 3},
+		{43, 3},
+		{51, 3},
+		{59, 3},
+		{67, 4},
+		{83, 4},
+		{99, 4},
+		{115, 4},
+		{131, 5},
+		{163, 5},
+		{195, 5},
+		{227, 5},
+		{258, 0},
 	}
 	i := symbol - endOfBlock - 1
 	if i >= len(lengths) {

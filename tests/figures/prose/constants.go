@@ -3,10 +3,11 @@ package prose
 // Constants are the sizes that documents quote and that no build changes, in the spelling of Quote.String, each with its
 // source.
 var Constants = map[string]string{
-	"512 bytes":  "a block of a tar archive: POSIX.1-2017, pax, ustar Interchange Format",
-	"4 kB":       "a page of most architectures: PAGE_SIZE in the kernel's asm/page.h",
-	"64 kB":      "the largest page of an architecture here: PAGE_SIZE in the kernel's asm/page.h",
-	"16 kB":      "a kernel stack: THREAD_SIZE of x86-64, asm/page_64_types.h, without KASAN",
-	"4 MiB":      "the largest document that is read: MaxDocument in tools/oci",
-	"1024 bytes": "the budget of an image: BudgetImage in tests/sizes/size",
+	"512 bytes": "a block of a tar archive: POSIX.1-2017, pax, ustar Interchange Format",
+	"4 kB":      "a page of most architectures: PAGE_SIZE in the kernel's asm/page.h",
+	"64 kB":     "the largest page of an architecture here: PAGE_SIZE in the kernel's asm/page.h",
+	"16 kB":     "a kernel stack: THREAD_SIZE of x86-64, asm/page_64_types.h, without KASAN",
+	"32 kB":     "the file system that tests/cache fills up: its call of startNginx",
+	"4 GB":      "the free disk that sealed mode wants: neededSpace in sealed/prepare",
+	"4 MiB":     "the largest document that is read: MaxDocument in tools/oci",
 }
