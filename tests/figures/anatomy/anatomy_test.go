@@ -132,7 +132,7 @@ func TestInflateRefuses(t *testing.T) {
 	}
 	for name, data := range map[string][]byte{
 		"more follows": append(bytes.Clone(b.Bytes()), 0), "stored, less than it says": {1, 2, 0, 0xfd, 0xff, 0},
-		"stored, no complement": {1, 1, 0, 0, 0, 0}, "no type": {7}, "nothing": {},
+		"stored, no complement": {1, 1, 0, 0, 0, 0}, "no type": {7}, "a copy of nothing": {3, 2, 0}, "nothing": {},
 	} {
 		if _, _, err := inflate(data); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -107,14 +107,15 @@ func TestTextHasNoRatiosOfNoise(t *testing.T) {
 		r := sample()
 		r.Runs = r.Runs[:2]
 		r.Runs[0].Memory.Available, r.Runs[1].Memory.Available = test.pause, test.other
+		r.Runs[1].StopSeconds = 0 // and so is what took no time
 		var out strings.Builder
 		if err := r.Text(&out); err != nil {
 			t.Fatal(err)
 		}
 		_, table, _ := strings.Cut(out.String(), "ordinary Go / pause")
 		fields := strings.Fields(table)
-		if len(fields) < 6 || fields[0] != "8.50" || fields[1] != test.want || fields[4] != "1.00" {
-			t.Errorf("%s: got %q; want memory %s beside program 8.50 and start 1.00", name, fields, test.want)
+		if len(fields) < 6 || fields[0] != "8.50" || fields[1] != test.want || fields[4] != "1.00" || fields[5] != "-" {
+			t.Errorf("%s: got %q; want memory %s, program 8.50, start 1.00 and no stop", name, fields, test.want)
 		}
 		if got := strings.Contains(out.String(), "\n-: no ratio"); got != (test.want == "-") {
 			t.Errorf("%s: the note is there: %v; in\n%s", name, got, out.String())
@@ -154,7 +155,11 @@ func TestPlan(t *testing.T) {
 	r := sample()
 	pod := r.Runs[0]
 	pod.Netns, pod.Cgroup, pod.Memory.Available, pod.Start.PerSecond = true, true, 300, 50
-	r.Runs = append(r.Runs, pod)
+	// Neither is all that a pod has.
+	half, other := pod, pod
+	half.Netns, half.Memory.Available = false, 1
+	other.Name = "another"
+	r.Runs = append(r.Runs, pod, half, other)
 	var out strings.Builder
 	if err := (Plan{Pods: 250, PodsPerNode: 100, SchedulerRate: 10, SupervisorKB: 700, ContainerKB: 24}).Text(&out, r); err != nil {
 		t.Fatal(err)
