@@ -148,8 +148,7 @@ func (b *build) sizes() string {
 		fmt.Fprintf(&out, "| %s | %d | %d | %d | %d | **%d** |\n", p.image.Platform, p.elf, p.image.Layers, p.image.Config, p.image.Manifest, p.image.Total())
 	}
 	ours := b.compared()
-	out.WriteString("\nAn image is its manifest, its config and its compressed layer: what a registry stores and a machine fetches.\n\n")
-	fmt.Fprintf(&out, "| next to others, on amd64 | program | image |\n|---|--:|--:|\n| **pause** | **%d bytes** | **%d bytes** |\n", ours.elf, ours.image.Total())
+	fmt.Fprintf(&out, "\n| next to others, on amd64 | program | image |\n|---|--:|--:|\n| **pause** | **%d bytes** | **%d bytes** |\n", ours.elf, ours.image.Total())
 	for _, o := range b.others() {
 		fmt.Fprintf(&out, "| %s, %s | %s | %s |\n", o.name, o.note, versus(o.program, ours.elf), versus(o.image, ours.image.Total()))
 	}
