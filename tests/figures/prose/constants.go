@@ -4,6 +4,8 @@ package prose
 // source.
 var Constants = map[string]string{
 	"512 bytes": "a block of a tar archive: POSIX.1-2017, pax, ustar Interchange Format",
+	"1 kB":      "another pause program, by its author: docs/comparison.md links to the post",
+	"2 MiB":     "the distroless static image, by its README: docs/comparison.md links to it",
 	"4 kB":      "a page of most architectures: PAGE_SIZE in the kernel's asm/page.h",
 	"64 kB":     "the largest page of an architecture here: PAGE_SIZE in the kernel's asm/page.h",
 	"16 kB":     "a kernel stack: THREAD_SIZE of x86-64, asm/page_64_types.h, without KASAN",
