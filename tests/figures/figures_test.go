@@ -63,7 +63,7 @@ func (p *pages) differences(root fs.FS) (problems []string) {
 			continue
 		}
 		number, is, ought := firstDifference(old, want)
-		problems = append(problems, fmt.Sprintf("%s:%d: it says %q, and now is %q; bazel run //:figures writes it", name, number, is, ought))
+		problems = append(problems, fmt.Sprintf("%s:%d: it says %q and ought to say %q; bazel run //:figures writes it", name, number, is, ought))
 	}
 	return problems
 }
