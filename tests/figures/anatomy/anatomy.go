@@ -86,7 +86,7 @@ func Image(dir string, linked []byte) ([]Part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the config: %w", err)
 	}
-	config.Title, config.Note = "The config", "What a container of the image is started with, in [canonical form](canonical.md)."
+	config.Title, config.Note = "The config", "What a container of the image is started with, in canonical form."
 	manifest, err := jsonPart(m.Raw, manifestMembers)
 	if err != nil {
 		return nil, fmt.Errorf("the manifest: %w", err)
