@@ -7,6 +7,10 @@
 # It must start in new mount namespace, and without root in a new user namespace, too.
 set -euo pipefail
 
+if (($# < 5)); then
+  echo "enter.sh: bazelw runs this; see the usage at its top" >&2
+  exit 2
+fi
 uid=$1 gid=$2 root=$3 folders=$4
 shift 4
 cwd=$PWD
