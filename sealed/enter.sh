@@ -3,7 +3,8 @@
 #
 # usage: unshare --mount [--user --map-root-user] enter.sh UID GID ROOT FOLDER:... PROGRAM ARGUMENT...
 #
-# UID and GID are the caller's; ROOT is the folder with usr and etc; each FOLDER is visible at its own path, writable.
+# UID and GID are the caller's; ROOT is the folder with usr and etc; each FOLDER is visible at its own path, writable, and so
+# are the machine's own folders but those that ROOT stands in for.
 # It must start in new mount namespace, and without root in a new user namespace, too.
 set -euo pipefail
 
@@ -18,7 +19,7 @@ cwd=$PWD
 new=$root/mnt
 
 mount -t tmpfs -o mode=0755 sealed "$new"
-mkdir "$new"/{dev,etc,mnt,old,proc,run,sys,tmp,usr,var}
+mkdir "$new"/{dev,etc,old,proc,run,sys,tmp,usr,var}
 mkdir -m 1777 "$new/var/tmp"
 for link in bin lib lib64 sbin; do
   ln -s "usr/$link" "$new/$link"
@@ -34,12 +35,27 @@ for file in group hosts nsswitch.conf passwd resolv.conf ssl; do
     mount --rbind "/etc/$file" "$new/etc/$file"
   fi
 done
+# Everything else of the machine that a build may be told to read or write, such as a cache; what is not here is only what
+# the root brings itself, and what engines would keep their state in.
+for folder in /*; do
+  case $folder in
+    /bin | /boot | /dev | /etc | /lib* | /lost+found | /old | /proc | /run | /sbin | /sys | /tmp | /usr | /var) continue ;;
+  esac
+  if [[ -d $folder && ! -L $folder && ! -e $new$folder ]]; then
+    mkdir "$new$folder"
+    mount --rbind "$folder" "$new$folder"
+  fi
+done
 IFS=:
 for folder in $folders; do
-  mkdir -p "$new$folder"
-  mount --rbind "$folder" "$new$folder"
+  if [[ ! -e $new$folder ]]; then
+    mkdir -p "$new$folder"
+    mount --rbind "$folder" "$new$folder"
+  fi
 done
 unset IFS
+# Tests mount their own there.
+mkdir -p "$new/mnt"
 
 cd "$new"
 pivot_root . old

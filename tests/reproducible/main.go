@@ -343,19 +343,29 @@ func copyCheckout(from, to string, old bool) error {
 		return fmt.Errorf("git ls-files in %s: %w", from, err)
 	}
 	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
-		info, err := os.Stat(filepath.Join(from, name))
+		info, err := os.Lstat(filepath.Join(from, name))
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		content, err := os.ReadFile(filepath.Join(from, name))
-		if err != nil {
-			return err
-		}
 		path := filepath.Join(to, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return err
+		}
+		if info.Mode().Type() == os.ModeSymlink {
+			target, err := os.Readlink(filepath.Join(from, name))
+			if err != nil {
+				return err
+			}
+			if err := os.Symlink(target, path); err != nil {
+				return err
+			}
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(from, name))
+		if err != nil {
 			return err
 		}
 		if err := os.WriteFile(path, content, info.Mode().Perm()); err != nil {
