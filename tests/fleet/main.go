@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -136,7 +138,9 @@ func fleet(args []string, out io.Writer) error {
 	if r.Machine, err = machine.This(); err != nil {
 		return err
 	}
-	for _, spec := range specs {
+	r.Runs = make([]report.Run, len(specs))
+	for _, i := range turns(specs) {
+		spec := specs[i]
 		run, err := drivenIn(ctx, spec)
 		if ctx.Err() != nil {
 			return errors.New("interrupted; nothing that it started is left")
@@ -144,7 +148,7 @@ func fleet(args []string, out io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", spec.Name, err)
 		}
-		r.Runs = append(r.Runs, *run)
+		r.Runs[i] = *run
 	}
 	if err := r.Text(out); err != nil {
 		return err
@@ -274,6 +278,26 @@ const ordinaryGo = "ordinary Go"
 // wanted stands for the cgroup of a fleet, which gets its name when it is made.
 const wanted = "wanted"
 
+// turns returns the order in which fleets are measured, as indexes of specs: small before large, and those with cgroups or
+// network namespaces last. What a large fleet leaves, memory that the kernel frees late, would be taken off the cost of a
+// small one after it; and a memory cgroup costs more on a machine that has had many file systems (docs/scale.md).
+func turns(specs []drive.Spec) []int {
+	order := make([]int, len(specs))
+	for i := range order {
+		order[i] = i
+	}
+	isolated := func(i int) int {
+		if specs[i].Netns || specs[i].Cgroup != "" {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(isolated(a), isolated(b)), cmp.Compare(specs[a].Count, specs[b].Count))
+	})
+	return order
+}
+
 // fits checks the machine's limits against each fleet.
 func (o *options) fits(specs []drive.Spec) error {
 	var most unix.Rlimit
@@ -300,7 +324,8 @@ func (o *options) fits(specs []drive.Spec) error {
 				return err
 			}
 			need.Cgroups = len(hierarchies)
-			need.MemoryKB += 200
+			// A memory cgroup has a kB for each 64 file systems of the machine, and a container has two (docs/scale.md).
+			need.MemoryKB += 200 + 2*int64(spec.Count)/64
 		}
 		problems, err := limits.Check(os.DirFS("/"), need)
 		if err != nil {

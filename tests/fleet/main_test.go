@@ -3,9 +3,11 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"example.com/pause/tests/fleet/drive"
 	"example.com/pause/tests/fleet/report"
 )
 
@@ -87,5 +89,19 @@ func TestPlan(t *testing.T) {
 		if !strings.Contains(table, want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
+	}
+}
+
+// Small fleets are measured before large ones, and those that leave most behind last; the report keeps its own order.
+func TestTurns(t *testing.T) {
+	specs := []drive.Spec{
+		{Name: "large", Count: 10},
+		{Name: "small", Count: 1},
+		{Name: "other", Count: 1},
+		{Name: "netns", Count: 1, Netns: true},
+		{Name: "cgroup", Count: 1, Cgroup: "x"},
+	}
+	if got, want := turns(specs), []int{1, 2, 0, 3, 4}; !slices.Equal(got, want) {
+		t.Errorf("got %v; want %v", got, want)
 	}
 }

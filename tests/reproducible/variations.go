@@ -100,7 +100,7 @@ func needsRoot() string {
 // callees are the programs that bazelw itself calls; none of them compiles anything.
 var callees = []string{
 	"awk", "basename", "bash", "cat", "chmod", "chroot", "cmp", "cut", "dirname", "env", "find", "grep", "id", "ln", "md5sum", "mkdir", "mktemp",
-	"mount", "pivot_root", "rm", "rmdir", "sed", "sh", "sha256sum", "sort", "timeout", "umount", "uname", "unshare",
+	"mount", "pivot_root", "rm", "rmdir", "sed", "sh", "sha256sum", "sort", "timeout", "true", "umount", "uname", "unshare",
 }
 
 // decoys are the names under which compilers and their like are found.
