@@ -1,5 +1,7 @@
 """golden: the golden file of an image or of an image index."""
 
+load("//tools:tool_test.bzl", "tool_test")
+
 def _golden_impl(ctx):
     output = ctx.actions.declare_file(ctx.label.name + ".txt")
     args = ctx.actions.args()
@@ -35,30 +37,6 @@ Copied into the source tree (write_source_files does that), it is what structure
     },
 )
 
-def _golden_test_impl(ctx):
-    test = ctx.actions.declare_file(ctx.label.name)
-    ctx.actions.symlink(output = test, target_file = ctx.executable._golden, is_executable = True)
-    return DefaultInfo(
-        executable = test,
-        runfiles = ctx.runfiles(files = ctx.files.data).merge(ctx.attr._golden[DefaultInfo].default_runfiles),
-    )
-
-_golden_test = rule(
-    implementation = _golden_test_impl,
-    test = True,
-    attrs = {
-        "data": attr.label_list(
-            allow_files = True,
-            doc = "The layout and the golden file.",
-        ),
-        "_golden": attr.label(
-            default = "//tools/golden/cmd/golden",
-            executable = True,
-            cfg = "target",
-        ),
-    },
-)
-
 def golden_test(name, layout, golden, **kwargs):
     """Tests that an image or an image index has the digest of its golden file; a failure names every difference.
 
@@ -69,9 +47,10 @@ def golden_test(name, layout, golden, **kwargs):
       **kwargs: common attributes of tests.
     """
     kwargs.setdefault("size", "small")
-    _golden_test(
+    tool_test(
         name = name,
         args = ["check", "--layout=$(rootpath {})".format(layout), "--golden=$(rootpath {})".format(golden)],
         data = [layout, golden],
+        tool = Label("//tools/golden/cmd/golden"),
         **kwargs
     )

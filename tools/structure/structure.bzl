@@ -1,31 +1,7 @@
 """structure_test: what an image is made of, checked from its OCI layout without a daemon."""
 
 load("@bazel_skylib//rules:expand_template.bzl", "expand_template")
-
-def _structure_test_impl(ctx):
-    # A test runs one executable; its arguments come from the attribute args, which the macro below fills.
-    test = ctx.actions.declare_file(ctx.label.name)
-    ctx.actions.symlink(output = test, target_file = ctx.executable._structure, is_executable = True)
-    return DefaultInfo(
-        executable = test,
-        runfiles = ctx.runfiles(files = ctx.files.data).merge(ctx.attr._structure[DefaultInfo].default_runfiles),
-    )
-
-_structure_test = rule(
-    implementation = _structure_test_impl,
-    test = True,
-    attrs = {
-        "data": attr.label_list(
-            allow_files = True,
-            doc = "The layout, the files of checks and the golden file.",
-        ),
-        "_structure": attr.label(
-            default = "//tools/structure/cmd/structure",
-            executable = True,
-            cfg = "target",
-        ),
-    },
-)
+load("//tools:tool_test.bzl", "tool_test")
 
 def structure_test(
         name,
@@ -67,10 +43,11 @@ def structure_test(
     if canonical_layer:
         args.append("--canonical-layer")
     kwargs.setdefault("size", "small")
-    _structure_test(
+    tool_test(
         name = name,
         args = args,
         data = [layout] + configs + ([golden] if golden else []),
+        tool = Label("//tools/structure/cmd/structure"),
         **kwargs
     )
 
