@@ -35,15 +35,15 @@ def _freestanding_binary_impl(ctx):
     sdk = ctx.attr._sdk[GoSDK]
     output = ctx.actions.declare_file(ctx.label.name)
     args = ctx.actions.args()
-    args.add("-sdk", sdk.root_file.dirname)
-    args.add("-goarch", ctx.attr.goarch)
-    args.add("-version", ctx.attr.version)
+    args.add("--sdk", sdk.root_file.dirname)
+    args.add("--goarch", ctx.attr.goarch)
+    args.add("--version", ctx.attr.version)
     status = []
     if ctx.attr.stamp:
         # The stable half of the workspace status: the action runs again if, and only if, it changes.
         status = [ctx.info_file]
-        args.add("-version-status", ctx.info_file)
-    args.add("-o", output)
+        args.add("--version-status", ctx.info_file)
+    args.add("--output", output)
     args.add_all(ctx.files.srcs)
     ctx.actions.run(
         executable = ctx.executable._freestanding,

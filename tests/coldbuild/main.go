@@ -20,7 +20,7 @@ import (
 
 	"example.com/pause/tests/bazel"
 	"example.com/pause/tests/coldbuild/report"
-	"example.com/pause/tools/oci/stage"
+	"example.com/pause/tools/stage"
 )
 
 // builds are what is compared, ours first.

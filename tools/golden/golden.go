@@ -21,7 +21,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"example.com/pause/tools/oci"
-	"example.com/pause/tools/oci/stage"
+	"example.com/pause/tools/stage"
 )
 
 // Record is an image or an image index as it was accepted, or as it is now.
@@ -206,8 +206,5 @@ func (r *Record) WriteFile(path string) error {
 	if err != nil {
 		return err
 	}
-	return stage.File(path, func(f *os.File) error {
-		_, err := f.Write(data)
-		return err
-	})
+	return stage.Write(path, data, 0o644)
 }

@@ -6,6 +6,7 @@
 package rebuild
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -47,8 +48,8 @@ type Result struct {
 // Run builds every image and the index from the sources in folder source with the Go SDK in folder sdk (a GOROOT), and
 // leaves the layouts in folder output, which must exist: one folder a Result, called by its name. It calls report after
 // each. The images are in the order of the matrix, the index is last. An image that differs from its golden file is not
-// an error.
-func Run(source, sdk, output string, report func(Result)) error {
+// an error. When ctx ends, it stops after the image that it is at.
+func Run(ctx context.Context, source, sdk, output string, report func(Result)) error {
 	if err := CheckSDK(source, sdk); err != nil {
 		return err
 	}
@@ -62,6 +63,9 @@ func Run(source, sdk, output string, report func(Result)) error {
 	}
 	var images []string
 	for _, row := range data.Rows {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		name := "pause_" + row.OS + "_" + row.Architecture
 		layout, err := buildImage(output, name, row, freestanding.Config{
 			SDK: sdk, GOARCH: row.GOARCH, Version: data.Version, Srcs: sources,
@@ -164,7 +168,7 @@ func programSources(source string) ([]string, error) {
 		}
 	}
 	if len(sources) == 0 {
-		return nil, fmt.Errorf("there are no sources in %s; give -source the folder of a checkout", filepath.Join(source, "pause"))
+		return nil, fmt.Errorf("there are no sources in %s; give --source the folder of a checkout", filepath.Join(source, "pause"))
 	}
 	return sources, nil
 }
@@ -174,7 +178,7 @@ func programSources(source string) ([]string, error) {
 func CheckSDK(source, sdk string) error {
 	mod, err := os.ReadFile(filepath.Join(source, "go.mod"))
 	if err != nil {
-		return fmt.Errorf("%w; give -source the folder of a checkout", err)
+		return fmt.Errorf("%w; give --source the folder of a checkout", err)
 	}
 	var want string
 	for line := range strings.Lines(string(mod)) {
@@ -185,11 +189,11 @@ func CheckSDK(source, sdk string) error {
 	link := filepath.Join(sdk, "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH, "link")
 	out, err := exec.Command(link, "-V").Output()
 	if err != nil {
-		return fmt.Errorf("%s is not the GOROOT of a Go SDK that runs here (%w); give -sdk the folder that `go env GOROOT` prints", sdk, err)
+		return fmt.Errorf("%s is not the GOROOT of a Go SDK that runs here (%w); give --sdk the folder that `go env GOROOT` prints", sdk, err)
 	}
 	// "link version go1.26.8", and perhaps " X:experiments".
 	if got := strings.TrimPrefix(strings.TrimSpace(string(out)), "link version "); got != want {
-		return fmt.Errorf("the linker in %s says it is of %s, and go.mod pins %s; run GOTOOLCHAIN=%s go run ./tools/rebuild/cmd/rebuild, or give -sdk the GOROOT of %s",
+		return fmt.Errorf("the linker in %s says it is of %s, and go.mod pins %s; run GOTOOLCHAIN=%s go run ./tools/rebuild/cmd/rebuild, or give --sdk the GOROOT of %s",
 			sdk, got, want, want, want)
 	}
 	return nil

@@ -81,7 +81,7 @@ func replace(t *testing.T, dir, file, from, to string) {
 func TestRebuildHasTheGoldenDigests(t *testing.T) {
 	dir := checkout(t)
 	var names []string
-	err := Run(dir, sdk(t), t.TempDir(), func(r Result) {
+	err := Run(t.Context(), dir, sdk(t), t.TempDir(), func(r Result) {
 		names = append(names, r.Name)
 		if len(r.Differences) > 0 {
 			t.Errorf("%s differs from images/digests:\n%s", r.Name, strings.Join(r.Differences, "\n"))
@@ -109,7 +109,7 @@ func TestRebuildReadsTheDataOfTheBuild(t *testing.T) {
 	}
 	replace(t, dir, "images/annotations.bzl", "smallest", "tiniest")
 	got := map[string]string{}
-	err := Run(dir, sdk(t), t.TempDir(), func(r Result) { got[r.Name] = strings.Join(r.Differences, "\n") })
+	err := Run(t.Context(), dir, sdk(t), t.TempDir(), func(r Result) { got[r.Name] = strings.Join(r.Differences, "\n") })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,12 +132,12 @@ func TestRebuildRefusesAnotherGo(t *testing.T) {
 	version, _, _ := strings.Cut(rest, "\n")
 	replace(t, dir, "go.mod", "go "+version, "go 1.2.3")
 	output := t.TempDir()
-	err = Run(dir, sdk(t), output, func(r Result) { t.Errorf("built %s", r.Name) })
+	err = Run(t.Context(), dir, sdk(t), output, func(r Result) { t.Errorf("built %s", r.Name) })
 	if err == nil || !strings.Contains(err.Error(), "go1.2.3") || !strings.Contains(err.Error(), "go"+version) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error is %v; expected one line that names go%s and go1.2.3", err, version)
 	}
-	if err := Run(dir, t.TempDir(), output, nil); err == nil || !strings.Contains(err.Error(), "-sdk") {
-		t.Errorf("for a folder without Go the error is %v; expected advice on -sdk", err)
+	if err := Run(t.Context(), dir, t.TempDir(), output, nil); err == nil || !strings.Contains(err.Error(), "--sdk") {
+		t.Errorf("for a folder without Go the error is %v; expected advice on --sdk", err)
 	}
 	if left, _ := os.ReadDir(output); len(left) != 0 {
 		t.Errorf("left %v behind", left)

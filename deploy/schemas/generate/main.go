@@ -1,20 +1,22 @@
-// Generate writes the JSON schemas in deploy/schemas from the OpenAPI documents of a Kubernetes release.
+// Command generate writes the JSON schemas in deploy/schemas from the OpenAPI documents of a Kubernetes release.
 //
-// usage: generate OPENAPI OUTPUT
-//
-// OPENAPI is the folder api/openapi-spec/v3 of the module k8s.io/kubernetes, OUTPUT the folder to write to. Each kind gets
-// one file that needs no other, named as kubeconform looks for it. The schemas are strict: a field that Kubernetes does
-// not know is an error. Descriptions are left out.
+// Each kind gets one file that needs no other, named as kubeconform looks for it. The schemas are strict: a field that
+// Kubernetes does not know is an error. Descriptions are left out.
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"example.com/pause/tools/command"
+	"example.com/pause/tools/stage"
 )
 
 // kinds are those that deploy uses, by the names of their schemas, with the document that has each and the file to write.
@@ -26,14 +28,19 @@ var kinds = []struct{ schema, document, file string }{
 
 const refPrefix = "#/components/schemas/"
 
-func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: generate OPENAPI OUTPUT (see the comment of this program)")
-		os.Exit(2)
-	}
-	if err := generate(os.Args[1], os.Args[2]); err != nil {
-		fmt.Fprintln(os.Stderr, "generate:", err)
-		os.Exit(1)
+func main() { newCommand().Main() }
+
+func newCommand() *command.Command {
+	return &command.Command{
+		Name: "generate",
+		Call: "go run ./deploy/schemas/generate",
+		Summary: "Writes strict JSON schemas from the OpenAPI documents of a Kubernetes release: OPENAPI is the folder\n" +
+			"api/openapi-spec/v3 of the module k8s.io/kubernetes, OUTPUT the folder to write to.",
+		Arguments: "OPENAPI OUTPUT",
+		Examples:  []string{"go run ./deploy/schemas/generate kubernetes/api/openapi-spec/v3 deploy/schemas"},
+		Run: func(_ context.Context, args []string, _ io.Writer) error {
+			return generate(args[0], args[1])
+		},
 	}
 }
 
@@ -48,11 +55,7 @@ func generate(openapi, output string) error {
 		files[kind.file] = content
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		path := filepath.Join(output, name)
-		if err := os.WriteFile(path+".tmp", files[name], 0o644); err != nil {
-			return err
-		}
-		if err := os.Rename(path+".tmp", path); err != nil {
+		if err := stage.Write(filepath.Join(output, name), files[name], 0o644); err != nil {
 			return err
 		}
 	}

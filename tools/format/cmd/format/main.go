@@ -1,10 +1,5 @@
 // Command format formats every file of the repository in place: BUILD files by Gazelle and buildifier, Go by gofumpt, shell
 // scripts by shfmt.
-//
-//	bazel run //tools:format
-//
-// It prints the name of each file that it changed, and what a linter found that only an author can fix; it exits with 1
-// if there is any such finding. A file is replaced as a whole or not at all.
 package main
 
 import (
@@ -12,34 +7,41 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
+	"example.com/pause/tools/command"
 	"example.com/pause/tools/format"
+	"example.com/pause/tools/stage"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	found, err := run(ctx)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "format:", err)
-		os.Exit(1)
-	}
-	if found > 0 {
-		fmt.Fprintf(os.Stderr, "format: %d findings are left to you\n", found)
-		os.Exit(1)
+func main() { newCommand().Main() }
+
+func newCommand() *command.Command {
+	return &command.Command{
+		Name: "format",
+		Call: "bazel run //tools:format --",
+		Summary: "Formats every file of the repository in place: BUILD files by Gazelle and buildifier, Go by gofumpt, shell scripts by\n" +
+			"shfmt. It prints the name of each file that it changed, and what a linter found that only an author can mend.",
+		Examples: []string{"bazel run //tools:format"},
+		Exit:     map[int]string{0: "everything is formatted", 1: "failed, or findings are left to the author"},
+		Run: func(ctx context.Context, _ []string, stdout io.Writer) error {
+			found, err := run(ctx, stdout)
+			if err == nil && found > 0 {
+				err = fmt.Errorf("%d findings are left to you", found)
+			}
+			return err
+		},
 	}
 }
 
 // run formats the tree that `bazel run` was called in, and returns the number of findings left.
-func run(ctx context.Context) (found int, err error) {
+func run(ctx context.Context, stdout io.Writer) (found int, err error) {
 	root := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
 	if root == "" {
 		return 0, errors.New("run it by `bazel run //tools:format`: it needs BUILD_WORKSPACE_DIRECTORY to know which tree to format")
@@ -61,7 +63,7 @@ func run(ctx context.Context) (found int, err error) {
 		if ctx.Err() != nil {
 			return 0, errors.New("interrupted; the files named above are done")
 		}
-		findings, err := file(root, name, module)
+		findings, err := file(root, name, module, stdout)
 		if err != nil {
 			failed = append(failed, err)
 		}
@@ -74,7 +76,7 @@ func run(ctx context.Context) (found int, err error) {
 }
 
 // file formats one file in place.
-func file(root, name string, module format.Module) ([]string, error) {
+func file(root, name string, module format.Module, stdout io.Writer) ([]string, error) {
 	full := filepath.Join(root, name)
 	content, err := os.ReadFile(full)
 	if err != nil {
@@ -88,15 +90,10 @@ func file(root, name string, module format.Module) ([]string, error) {
 	if err != nil {
 		return findings, err
 	}
-	temporary := full + ".format~"
-	if err := os.WriteFile(temporary, formatted, info.Mode().Perm()); err != nil {
+	if err := stage.Write(full, formatted, info.Mode().Perm()); err != nil {
 		return findings, err
 	}
-	if err := os.Rename(temporary, full); err != nil {
-		_ = os.Remove(temporary)
-		return findings, err
-	}
-	fmt.Println(name)
+	fmt.Fprintln(stdout, name)
 	return findings, nil
 }
 

@@ -1,98 +1,97 @@
 // Command golden compares an OCI layout with a golden file, or writes the golden file of one.
-//
-//	golden check --layout DIR --golden FILE
-//	golden write --layout DIR --output FILE
-//
-// check exits 0 if the digests are equal, 1 with an explanation if they differ, and 2 on bad input.
 package main
 
 import (
-	"errors"
-	"flag"
+	"context"
 	"fmt"
 	"io"
-	"os"
 
+	"example.com/pause/tools/command"
 	"example.com/pause/tools/golden"
 	"example.com/pause/tools/oci"
 )
 
-const usage = `usage:
-  golden check --layout DIR --golden FILE   compare the image or image index of an OCI layout with a golden file
-  golden write --layout DIR --output FILE   write the golden file of the image or image index of an OCI layout
-`
+func main() { newCommand().Main() }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+const call = "go run ./tools/golden/cmd/golden"
 
-func run(args []string, stdout, stderr io.Writer) int {
-	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help" || args[0] == "help") {
-		fmt.Fprint(stdout, usage)
-		return 0
+func newCommand() *command.Command {
+	exit := map[int]string{0: "the digests are equal", 1: "the digests differ; the output says in what", 2: "wrong usage or bad input"}
+	check := &command.Command{
+		Name:     "check",
+		Summary:  "Compares the image or image index of an OCI layout with a golden file.",
+		Required: []string{"layout", "golden"},
+		Examples: []string{call + " check --layout bazel-bin/images/pause --golden images/digests/pause.txt"},
+		Exit:     exit,
 	}
-	differences, err := dispatch(args, stdout)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "golden: %v\n", err)
-		return 2
-	case differences != nil:
+	layout := check.Flags.String("layout", "", "`folder` of an OCI layout")
+	file := check.Flags.String("golden", "", "golden `file`")
+	check.Run = func(_ context.Context, _ []string, stdout io.Writer) error {
+		got, err := record(*layout)
+		if err != nil {
+			return command.Wrong("%w", err)
+		}
+		want, err := golden.ReadFile(*file)
+		if err != nil {
+			return command.Wrong("%w", err)
+		}
+		differences := golden.Compare(want, got)
+		if differences == nil {
+			fmt.Fprintf(stdout, "PASS %s: %s\n", *file, got.Summary())
+			return nil
+		}
+		fmt.Fprintf(stdout, "FAIL %s: %s\n", *file, got.Summary())
 		for _, line := range differences {
 			fmt.Fprintln(stdout, "    "+line)
 		}
-		return 1
+		return command.ErrFailed
 	}
-	return 0
+	return &command.Command{
+		Name:     "golden",
+		Call:     call,
+		Summary:  "Compares an OCI layout with a golden file, or writes the golden file of one.",
+		Examples: append(check.Examples, call+" write --layout bazel-bin/images/pause --output pause.txt"),
+		Exit:     exit,
+		Commands: []*command.Command{check, write()},
+	}
 }
 
-// dispatch runs the subcommand; the lines that it returns explain a difference.
-func dispatch(args []string, stdout io.Writer) ([]string, error) {
-	if len(args) == 0 {
-		return nil, errors.New("say check or write; golden --help tells more")
+func write() *command.Command {
+	c := &command.Command{
+		Name:     "write",
+		Summary:  "Writes the golden file of the image or image index of an OCI layout.",
+		Required: []string{"layout", "output"},
+		Examples: []string{call + " write --layout bazel-bin/images/pause --output pause.txt"},
+		Exit:     map[int]string{2: "wrong usage or bad input"},
 	}
-	flags := flag.NewFlagSet("golden", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	layout := flags.String("layout", "", "folder of an OCI layout")
-	fileFlag := map[string]string{"check": "golden", "write": "output"}[args[0]]
-	if fileFlag == "" {
-		return nil, fmt.Errorf("unknown command %q; say check or write", args[0])
+	layout := c.Flags.String("layout", "", "`folder` of an OCI layout")
+	output := c.Flags.String("output", "", "`file` to write")
+	c.Run = func(context.Context, []string, io.Writer) error {
+		got, err := record(*layout)
+		if err == nil {
+			err = got.WriteFile(*output)
+		}
+		if err != nil {
+			return command.Wrong("%w", err)
+		}
+		return nil
 	}
-	file := flags.String(fileFlag, "", "golden file")
-	if err := flags.Parse(args[1:]); err != nil {
-		return nil, err
-	}
-	if flags.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	if *layout == "" || *file == "" {
-		return nil, fmt.Errorf("%s needs --layout and --%s", args[0], fileFlag)
-	}
+	return c
+}
 
-	opened, err := oci.Open(*layout)
+// record returns what a golden file has about the only image or index of the layout in folder dir.
+func record(dir string) (*golden.Record, error) {
+	layout, err := oci.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	root, err := opened.Only()
+	root, err := layout.Only()
 	if err != nil {
 		return nil, err
 	}
-	got, err := golden.FromLayout(opened, root)
+	got, err := golden.FromLayout(layout, root)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", *layout, err)
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	if args[0] == "write" {
-		return nil, got.WriteFile(*file)
-	}
-	want, err := golden.ReadFile(*file)
-	if err != nil {
-		return nil, err
-	}
-	differences := golden.Compare(want, got)
-	verdict := "PASS"
-	if differences != nil {
-		verdict = "FAIL"
-	}
-	fmt.Fprintf(stdout, "%s %s: %s\n", verdict, *file, got.Summary())
-	return differences, nil
+	return got, nil
 }

@@ -23,14 +23,14 @@ func TestWriteThenCheck(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pause.golden")
 	one, two := image(t, "1"), image(t, "2")
 	var stdout, stderr bytes.Buffer
-	if code := run([]string{"write", "--layout", one, "--output", file}, &stdout, &stderr); code != 0 {
+	if code := newCommand().Execute(t.Context(), []string{"write", "--layout", one, "--output", file}, &stdout, &stderr); code != 0 {
 		t.Fatalf("write: exit code %d: %s", code, stderr.String())
 	}
-	if code := run([]string{"check", "--layout", one, "--golden", file}, &stdout, &stderr); code != 0 || !strings.HasPrefix(stdout.String(), "PASS ") {
+	if code := newCommand().Execute(t.Context(), []string{"check", "--layout", one, "--golden", file}, &stdout, &stderr); code != 0 || !strings.HasPrefix(stdout.String(), "PASS ") {
 		t.Errorf("check: exit code %d: %s%s", code, stdout.String(), stderr.String())
 	}
 	stdout.Reset()
-	if code := run([]string{"check", "--layout", two, "--golden", file}, &stdout, &stderr); code != 1 ||
+	if code := newCommand().Execute(t.Context(), []string{"check", "--layout", two, "--golden", file}, &stdout, &stderr); code != 1 ||
 		!strings.HasPrefix(stdout.String(), "FAIL ") || !strings.Contains(stdout.String(), `config.config.User: expected "1", got "2"`) {
 		t.Errorf("check of another image: exit code %d: %s%s", code, stdout.String(), stderr.String())
 	}
@@ -41,34 +41,24 @@ func TestBadInput(t *testing.T) {
 	layout, dir := image(t, "1"), t.TempDir()
 	out := filepath.Join(dir, "out")
 	for expected, args := range map[string][]string{
-		"say check or write":              {},
-		`unknown command "mend"`:          {"mend"},
-		"flag provided but not defined":   {"write", "--layout", layout, "--golden", out},
+		"which command? check, write":     {},
+		"did you mean check?":             {"chek"},
+		"unknown flag --golden":           {"write", "--layout", layout, "--golden", out},
 		`unexpected argument "more"`:      {"write", "--layout", layout, "--output", out, "more"},
-		"write needs --layout and":        {"write", "--layout", layout},
-		"check needs --layout and":        {"check", "--golden", out},
+		"golden write: missing --output":  {"write", "--layout", layout},
+		"golden check: missing --layout":  {"check", "--golden", out},
 		"not a valid OCI layout":          {"write", "--layout", dir, "--output", out},
 		"golden file cannot be read":      {"check", "--layout", layout, "--golden", filepath.Join(dir, "none")},
 		"no such file or directory":       {"write", "--layout", layout, "--output", filepath.Join(dir, "none", "out")},
 		"bazel run //images:update_diges": {"check", "--layout", layout, "--golden", filepath.Join(layout, "index.json")},
 	} {
 		var stdout, stderr bytes.Buffer
-		code := run(args, &stdout, &stderr)
+		code := newCommand().Execute(t.Context(), args, &stdout, &stderr)
 		if code != 2 || strings.Count(stderr.String(), "\n") != 1 || !strings.Contains(stderr.String(), expected) || stdout.Len() > 0 {
 			t.Errorf("%q: exit code %d, stdout %q, stderr %q; expected 2 and one line with %q", args, code, stdout.String(), stderr.String(), expected)
 		}
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) != 0 {
 		t.Errorf("left behind: %v", entries)
-	}
-}
-
-// Help is not an error.
-func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"check", "--help"}} {
-		var stdout, stderr bytes.Buffer
-		if code := run(args, &stdout, &stderr); code != 0 || !strings.HasPrefix(stdout.String(), "usage:") || stderr.Len() > 0 {
-			t.Errorf("%q: exit code %d, stdout %q, stderr %q", args, code, stdout.String(), stderr.String())
-		}
 	}
 }

@@ -3,53 +3,39 @@
 package main
 
 import (
-	"errors"
-	"flag"
+	"context"
 	"fmt"
 	"io"
 	"os"
 
+	"example.com/pause/tools/command"
 	"example.com/pause/tools/layer"
-	"example.com/pause/tools/oci/stage"
+	"example.com/pause/tools/stage"
 )
 
-func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "layer:", err)
-		os.Exit(1)
-	}
-}
+func main() { newCommand().Main() }
 
-// run is main without the process: it writes to stdout and returns the error to report.
-func run(args []string, stdout io.Writer) error {
-	flags := flag.NewFlagSet("layer", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	output := flags.String("output", "", "`file` to write, a .tar.gz")
-	name := flags.String("name", "pause", "`path` of the file in the image, without a slash in front")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(stdout, "Usage: layer --output FILE.tar.gz [--name PATH] FILE")
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-		return nil
-	} else if err != nil {
-		return err
+func newCommand() *command.Command {
+	c := &command.Command{
+		Name:      "layer",
+		Call:      "go run ./tools/layer/cmd/layer",
+		Summary:   "Makes the layer of an image out of one file: the same bytes everywhere, and as few as gzip allows.",
+		Arguments: "FILE",
+		Required:  []string{"output"},
+		Examples:  []string{"go run ./tools/layer/cmd/layer --output pause.tar.gz bazel-bin/pause/pause"},
 	}
-	if *output == "" {
-		return errors.New("--output is needed")
+	output := c.Flags.String("output", "", "`file` to write, a .tar.gz")
+	name := c.Flags.String("name", "pause", "`path` of the file in the image, without a slash in front")
+	c.Run = func(_ context.Context, args []string, _ io.Writer) error {
+		content, err := os.ReadFile(args[0])
+		if err != nil {
+			return err
+		}
+		blob, err := layer.Build(*name, content)
+		if err != nil {
+			return fmt.Errorf("%s: %w", args[0], err)
+		}
+		return stage.Write(*output, blob, 0o644)
 	}
-	if flags.NArg() != 1 {
-		return fmt.Errorf("exactly one file is needed, not %d", flags.NArg())
-	}
-	content, err := os.ReadFile(flags.Arg(0))
-	if err != nil {
-		return err
-	}
-	blob, err := layer.Build(*name, content)
-	if err != nil {
-		return fmt.Errorf("%s: %w", flags.Arg(0), err)
-	}
-	return stage.File(*output, func(f *os.File) error {
-		_, err := f.Write(blob)
-		return err
-	})
+	return c
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -29,45 +30,49 @@ func TestRun(t *testing.T) {
 		"help",
 		"image -help",
 	} {
-		if err := run(strings.Fields(line), &out); err != nil {
-			t.Errorf("%s: %v", line, err)
+		var said bytes.Buffer
+		if code := newCommand().Execute(t.Context(), strings.Fields(line), &out, &said); code != 0 || said.Len() > 0 {
+			t.Errorf("%s: exit code %d: %s", line, code, &said)
 		}
 	}
 	digest, err := os.ReadFile("digest")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{string(digest), "Usage: oci COMMAND", "-exposed-ports file"} {
+	for _, want := range []string{string(digest), "oci COMMAND", "--exposed-ports FILE"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output lacks %q:\n%s", want, &out)
 		}
 	}
 }
 
-// Wrong command lines are refused with one line, and nothing is written.
-func TestRunRefuses(t *testing.T) {
+// Wrong command lines and bad input are refused with one line, exit code 2 or 1, and nothing is written.
+func TestRefuses(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for line, want := range map[string]string{
-		"":                                 "which command?",
-		"build":                            "no command \"build\"",
-		"image":                            "--output is needed",
-		"image --output o":                 "os and an architecture",
-		"image --output o --os linux":      "os and an architecture",
-		"image --output o --base b --os x": "come from the --base",
-		"image --output o --created-by x":  "must follow a --layer",
-		"image --output o --nonsense x":    "-nonsense",
-		"image --output o --env none":      "no such file",
-		"image --output o rest":            "unexpected argument \"rest\"",
-		"image --output o --os l --architecture a --layer none": "layer none: is missing",
-		"index --output o":                "--image is needed",
-		"digest":                          "--layout is needed",
-		"digest --layout none --output o": "oci-layout: is missing",
-		"archive --layout x":              "--output is needed",
-		"archive --layout x --output o --platform linux": "want OS/ARCHITECTURE",
+		"":                                 "2 which command? image, ",
+		"build":                            "2 unknown command build",
+		"digets":                           "2 did you mean digest?",
+		"image":                            "2 missing --output FOLDER",
+		"image --output o":                 "1 os and an architecture",
+		"image --output o --os linux":      "1 os and an architecture",
+		"image --output o --base b --os x": "2 come from the --base",
+		"image --output o --created-by x":  "2 must follow a --layer",
+		"image --output o --nonsense x":    "2 unknown flag --nonsense",
+		"image --output o --env none":      "2 no such file",
+		"image --output o rest":            "2 unexpected argument \"rest\"",
+		"image --output o --os l --architecture a --layer none": "1 layer none: is missing",
+		"index --output o":                "2 missing --image FOLDER",
+		"digest":                          "2 missing --layout FOLDER",
+		"digest --layout none --output o": "1 oci-layout: is missing",
+		"archive --layout x":              "2 missing --output FILE",
+		"archive --layout x --output o --platform linux": "2 want OS/ARCHITECTURE",
 	} {
-		err := run(strings.Fields(line), new(bytes.Buffer))
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("oci %s: the message is %v; it should be one line about %q", line, err, want)
+		var stdout, stderr bytes.Buffer
+		code := newCommand().Execute(t.Context(), strings.Fields(line), &stdout, &stderr)
+		wantCode, text, _ := strings.Cut(want, " ")
+		if strconv.Itoa(code) != wantCode || !strings.Contains(stderr.String(), text) || strings.Count(stderr.String(), "\n") != 1 || stdout.Len() > 0 {
+			t.Errorf("oci %s: exit code %d and %q; it should be %s and one line about %q", line, code, &stderr, wantCode, text)
 		}
 		if left, _ := filepath.Glob("*"); len(left) > 0 {
 			t.Errorf("oci %s: left %v", line, left)

@@ -6,113 +6,124 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
-	"syscall"
 
+	"example.com/pause/tools/command"
 	"example.com/pause/tools/oci"
-	"example.com/pause/tools/oci/cli"
 	"example.com/pause/tools/oci/push"
 )
 
-const usage = `Usage: ocipush COMMAND FLAGS
+func main() { newCommand().Main() }
 
-  push  push an image or a whole index to a registry: by digest first, its tags last
-  load  load an image into docker or podman
+const call = "go run ./tools/oci/cmd/ocipush"
 
-"ocipush COMMAND -help" lists the flags of a command.
-`
-
-func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "ocipush:", err)
-		os.Exit(1)
+func newCommand() *command.Command {
+	return &command.Command{
+		Name:    "ocipush",
+		Call:    call,
+		Summary: "Takes an OCI layout to a registry, or to a container engine of this machine.",
+		Examples: []string{
+			"bazel run //images:push -- --repository=registry.example.com/team/pause --tag=1.0.0",
+			"bazel run //images:load",
+		},
+		Commands: []*command.Command{pushCommand(), load()},
 	}
 }
 
-// run is main without the process: it writes to stdout and returns the error to report.
-func run(args []string, stdout io.Writer) error {
-	return cli.Run(usage, map[string]cli.Command{"push": pushCommand, "load": load}, args, stdout)
-}
-
-func pushCommand(flags *flag.FlagSet, args []string, stdout io.Writer) error {
-	var tags, referrers cli.List
-	o := push.Options{Log: stdout}
-	flags.StringVar(&o.Layout, "layout", "", "`folder` with the OCI layout of an image or index")
-	flags.StringVar(&o.Repository, "repository", "", "`repository` to push to, such as registry.example.com/team/pause")
-	flags.StringVar(&o.Repository, "r", "", "the same as --repository")
-	flags.Var(&tags, "tag", "`name` to give it; may be repeated")
-	flags.Var(&tags, "t", "the same as --tag")
-	tags.LinesVar(flags, "tags", "`file` with such names, one a line")
-	flags.Var(&referrers, "referrer", "`folder` with the OCI layout of an artifact attached to it, such as an SBOM; may be repeated")
-	flags.BoolVar(&o.Insecure, "insecure", false, "use plain HTTP, or accept any certificate")
-	if err := cli.Parse(flags, args, "layout", "repository"); err != nil {
-		return err
+func pushCommand() *command.Command {
+	c := &command.Command{
+		Name:     "push",
+		Summary:  "Pushes an image or a whole index to a registry: by digest first, its tags last.",
+		Required: []string{"layout", "repository"},
+		Examples: []string{
+			"bazel run //images:push -- --repository=registry.example.com/team/pause --tag=1.0.0",
+			call + " push --layout bazel-bin/images/pause --repository localhost:5000/pause --tag latest --insecure",
+		},
 	}
-	o.Tags, o.Referrers = tags, referrers
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	return push.Push(ctx, o)
+	var tags, referrers command.List
+	var o push.Options
+	c.Flags.StringVar(&o.Layout, "layout", "", "`folder` with the OCI layout of an image or index")
+	c.Flags.StringVar(&o.Repository, "repository", "", "`repository` to push to, such as registry.example.com/team/pause")
+	c.Flags.StringVar(&o.Repository, "r", "", "the same as --repository, a `repository`")
+	c.Flags.Var(&tags, "tag", "`name` to give it; may be repeated")
+	c.Flags.Var(&tags, "t", "the same as --tag, a `name`")
+	tags.LinesVar(&c.Flags, "tags", "`file` with such names, one a line")
+	c.Flags.Var(&referrers, "referrer", "`folder` with the OCI layout of an artifact attached to it, such as an SBOM; may be repeated")
+	c.Flags.BoolVar(&o.Insecure, "insecure", false, "use plain HTTP, or accept any certificate")
+	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) error {
+		o.Tags, o.Referrers, o.Log = tags, referrers, stdout
+		return push.Push(ctx, o)
+	}
+	return c
 }
 
 // load streams an archive into an engine, so that nothing is written to disk first.
-func load(flags *flag.FlagSet, args []string, stdout io.Writer) error {
-	var tags cli.List
-	layout := flags.String("layout", "", "`folder` with the OCI layout of an image or index")
-	engine := flags.String("engine", "", "`program` to load it with; docker or podman by default, whichever is there")
-	format := flags.String("format", string(oci.FormatDocker), "docker or oci: the form in which the engine gets it")
-	platform := flags.String("platform", "", "`OS/ARCHITECTURE[/VARIANT]` of the image to take out of an index; this machine's by default in format docker")
-	flags.Var(&tags, "repo-tag", "`reference` such as pause:latest to call it by; may be repeated")
-	tags.LinesVar(flags, "repo-tags", "`file` with such references, one a line")
-	if err := cli.Parse(flags, args, "layout"); err != nil {
-		return err
+func load() *command.Command {
+	c := &command.Command{
+		Name:     "load",
+		Summary:  "Loads an image into Docker or Podman.",
+		Required: []string{"layout"},
+		Examples: []string{
+			"bazel run //images:load",
+			call + " load --layout bazel-bin/images/pause --repo-tag pause:latest --engine podman",
+		},
 	}
-	o := oci.ArchiveOptions{Format: oci.Format(*format), RepoTags: tags}
-	l, err := oci.Open(*layout)
-	if err != nil {
-		return err
-	}
-	// Of an index, the image that runs here; an image is loaded as it is.
-	if m, err := l.Only(); err != nil {
-		return err
-	} else if m.Kind == oci.Index && *platform == "" && o.Format == oci.FormatDocker {
-		*platform = "linux/" + runtime.GOARCH
-	}
-	if *platform != "" {
-		p, err := oci.ParsePlatform(*platform)
+	var tags command.List
+	layout := c.Flags.String("layout", "", "`folder` with the OCI layout of an image or index")
+	engine := c.Flags.String("engine", "", "`program` to load it with (default: docker or podman, whichever is there)")
+	format := c.Flags.String("format", string(oci.FormatDocker), "`form` in which the engine gets it: docker or oci")
+	platform := c.Flags.String("platform", "",
+		"`OS/ARCHITECTURE[/VARIANT]` of the image to take out of an index (default: this machine's, in format docker)")
+	c.Flags.Var(&tags, "repo-tag", "`reference` such as pause:latest to call it by; may be repeated")
+	tags.LinesVar(&c.Flags, "repo-tags", "`file` with such references, one a line")
+	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) error {
+		o := oci.ArchiveOptions{Format: oci.Format(*format), RepoTags: tags}
+		l, err := oci.Open(*layout)
 		if err != nil {
 			return err
 		}
-		o.Platform = &p
+		// Of an index, the image that runs here; an image is loaded as it is.
+		if m, err := l.Only(); err != nil {
+			return err
+		} else if m.Kind == oci.Index && *platform == "" && o.Format == oci.FormatDocker {
+			*platform = "linux/" + runtime.GOARCH
+		}
+		if *platform != "" {
+			p, err := oci.ParsePlatform(*platform)
+			if err != nil {
+				return command.Wrong("--platform: %w", err)
+			}
+			o.Platform = &p
+		}
+		program, err := find(*engine)
+		if err != nil {
+			return err
+		}
+		// Whatever is wrong with the layout or the flags has to come out before the engine gets anything.
+		if err := oci.WriteArchive(io.Discard, *layout, o); err != nil {
+			return err
+		}
+		cmd := exec.CommandContext(ctx, program, "load")
+		cmd.Stdout, cmd.Stderr = stdout, os.Stderr
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			return err
+		}
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		written := oci.WriteArchive(stdin, *layout, o)
+		stdin.Close()
+		if err := cmd.Wait(); err != nil {
+			return fmt.Errorf("%s load: %w", program, err)
+		}
+		return written
 	}
-	program, err := find(*engine)
-	if err != nil {
-		return err
-	}
-	// Whatever is wrong with the layout or the flags has to come out before the engine gets anything.
-	if err := oci.WriteArchive(io.Discard, *layout, o); err != nil {
-		return err
-	}
-	command := exec.Command(program, "load")
-	command.Stdout, command.Stderr = stdout, os.Stderr
-	stdin, err := command.StdinPipe()
-	if err != nil {
-		return err
-	}
-	if err := command.Start(); err != nil {
-		return err
-	}
-	written := oci.WriteArchive(stdin, *layout, o)
-	stdin.Close()
-	if err := command.Wait(); err != nil {
-		return fmt.Errorf("%s load: %w", program, err)
-	}
-	return written
+	return c
 }
 
 // find returns the engine to use.

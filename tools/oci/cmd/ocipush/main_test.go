@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -44,6 +45,14 @@ func layouts(t *testing.T) (index, other, loaded string) {
 	return index, images[0], loaded
 }
 
+// execute executes a command line and returns the exit code, and what it says on stderr.
+func execute(t *testing.T, line string) (code int, said string) {
+	t.Helper()
+	var stderr bytes.Buffer
+	code = newCommand().Execute(t.Context(), strings.Fields(line), io.Discard, &stderr)
+	return code, stderr.String()
+}
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
@@ -53,8 +62,8 @@ func exists(path string) bool {
 func TestLoad(t *testing.T) {
 	index, other, loaded := layouts(t)
 	for layout, arch := range map[string]string{index: runtime.GOARCH, other: "other"} {
-		if err := run([]string{"load", "--layout", layout, "--repo-tag", "pause:latest"}, io.Discard); err != nil {
-			t.Fatal(err)
+		if code, said := execute(t, "load --layout "+layout+" --repo-tag pause:latest"); code != 0 {
+			t.Fatalf("exit code %d: %s", code, said)
 		}
 		f, err := os.Open(loaded)
 		if err != nil {
@@ -81,33 +90,36 @@ func TestLoad(t *testing.T) {
 }
 
 // Wrong command lines, engines that are missing or fail, and bad layouts are refused with one line.
-func TestRunRefuses(t *testing.T) {
+func TestRefuses(t *testing.T) {
 	index, _, loaded := layouts(t)
 	failing := filepath.Join(t.TempDir(), "failing")
 	if err := os.WriteFile(failing, []byte("#!/bin/sh\nexit 3\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for line, want := range map[string]string{
-		"":                       "which command?",
-		"push --layout " + index: "--repository is needed",
-		"load":                   "--layout is needed",
-		"load --layout none":     "oci-layout: is missing",
-		"load --layout " + index + " --engine none":         "no such program",
-		"load --layout " + index + " --engine " + failing:   "exit status 3",
-		"load --layout " + index + " --platform linux/none": "no image for linux/none",
-		"load --layout " + index + " --repo-tag A:B:C":      "repository tag",
-		"load --layout " + index + " --format zip":          "want docker or oci",
+		"":                       "2 which command?",
+		"lod":                    "2 did you mean load?",
+		"push --layout " + index: "2 missing --repository REPOSITORY",
+		"load":                   "2 missing --layout FOLDER",
+		"load --layout none":     "1 oci-layout: is missing",
+		"load --layout " + index + " --engine none":         "1 no such program",
+		"load --layout " + index + " --engine " + failing:   "1 exit status 3",
+		"load --layout " + index + " --platform linux/none": "1 no image for linux/none",
+		"load --layout " + index + " --platform linux":      "2 want OS/ARCHITECTURE",
+		"load --layout " + index + " --repo-tag A:B:C":      "1 repository tag",
+		"load --layout " + index + " --format zip":          "1 want docker or oci",
 	} {
-		err := run(strings.Fields(line), io.Discard)
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("ocipush %s: the message is %v; it should be one line about %q", line, err, want)
+		code, said := execute(t, line)
+		wantCode, text, _ := strings.Cut(want, " ")
+		if strconv.Itoa(code) != wantCode || !strings.Contains(said, text) || strings.Count(said, "\n") != 1 {
+			t.Errorf("ocipush %s: exit code %d and %q; it should be %s and one line about %q", line, code, said, wantCode, text)
 		}
 		if exists(loaded) {
 			t.Errorf("ocipush %s: the engine got something", line)
 		}
 	}
 	t.Setenv("PATH", t.TempDir())
-	if err := run([]string{"load", "--layout", index}, io.Discard); err == nil || !strings.Contains(err.Error(), "neither docker nor podman") {
-		t.Errorf("no engine: got %v", err)
+	if code, said := execute(t, "load --layout "+index); code != 1 || !strings.Contains(said, "neither docker nor podman") {
+		t.Errorf("no engine: got exit code %d and %q", code, said)
 	}
 }

@@ -1,91 +1,80 @@
-// Command rebuild builds all images without Bazel and compares them with the golden digests: one line an image, exit
-// code 1 if one differs. docs/reproducibility.md says what that proves.
+// Command rebuild builds all images without Bazel and compares them with the golden digests. docs/reproducibility.md says
+// what that proves.
 package main
 
 import (
-	"flag"
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 
+	"example.com/pause/tools/command"
 	"example.com/pause/tools/rebuild"
+	"example.com/pause/tools/stage"
 )
 
-func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "rebuild:", err)
-		os.Exit(1)
+func main() { newCommand().Main() }
+
+func newCommand() *command.Command {
+	c := &command.Command{
+		Name:    "rebuild",
+		Call:    "go run ./tools/rebuild/cmd/rebuild",
+		Summary: "Builds all images without Bazel and compares them with the golden digests: one line an image.",
+		Examples: []string{
+			"go run ./tools/rebuild/cmd/rebuild",
+			"go run ./tools/rebuild/cmd/rebuild --output layouts",
+		},
+		Exit: map[int]string{0: "every digest is the golden one", 1: "a digest differs, or an image could not be built"},
 	}
+	source := c.Flags.String("source", ".", "`folder` of the checkout")
+	sdk := c.Flags.String("sdk", "", "`folder` of the Go SDK, a GOROOT (default: that of the go command on PATH, in the checkout)")
+	keep := c.Flags.String("output", "", "new `folder` to leave the OCI layouts in (default: they are removed)")
+	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) error {
+		if *sdk == "" {
+			cmd := exec.CommandContext(ctx, "go", "env", "GOROOT")
+			cmd.Dir = *source
+			out, err := cmd.Output()
+			if err != nil {
+				return fmt.Errorf("go env GOROOT in %s: %w; give --sdk the folder of the Go SDK", *source, err)
+			}
+			*sdk = strings.TrimSpace(string(out))
+		}
+		var differ []string
+		build := func(dir string) error {
+			return rebuild.Run(ctx, *source, *sdk, dir, func(r rebuild.Result) {
+				verdict := "same"
+				if len(r.Differences) > 0 {
+					verdict = "DIFFERS"
+					differ = append(differ, r.Name)
+				}
+				fmt.Fprintf(stdout, "%-8s%-22s%s\n", verdict, r.Name, r.Record.Digest)
+				for _, line := range r.Differences {
+					fmt.Fprintln(stdout, "        "+line)
+				}
+			})
+		}
+		if err := within(*keep, build); err != nil {
+			return err
+		}
+		if len(differ) > 0 {
+			return fmt.Errorf("not what images/digests says: %s", strings.Join(differ, ", "))
+		}
+		return nil
+	}
+	return c
 }
 
-// run is main without the process: it writes to stdout and returns the error to report.
-func run(args []string, stdout io.Writer) error {
-	flags := flag.NewFlagSet("rebuild", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	source := flags.String("source", ".", "`folder` of the checkout")
-	sdk := flags.String("sdk", "", "`folder` of the Go SDK, a GOROOT (default: that of the go command on PATH, in the checkout)")
-	keep := flags.String("output", "", "new `folder` to leave the OCI layouts in (default: they are removed)")
-	if err := flags.Parse(args); err == flag.ErrHelp {
-		fmt.Fprintln(stdout, "Usage: rebuild [-source FOLDER] [-sdk FOLDER] [-output FOLDER]")
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-		return nil
-	} else if err != nil {
-		return err
+// within calls build with the new folder keep to fill or, if that is "", with one that is removed afterwards.
+func within(keep string, build func(dir string) error) error {
+	if keep != "" {
+		return stage.Dir(keep, build)
 	}
-	if flags.NArg() != 0 {
-		return fmt.Errorf("unexpected argument %q; there are only flags, see -help", flags.Arg(0))
-	}
-	if *sdk == "" {
-		cmd := exec.Command("go", "env", "GOROOT")
-		cmd.Dir = *source
-		out, err := cmd.Output()
-		if err != nil {
-			return fmt.Errorf("go env GOROOT in %s: %w; give -sdk the folder of the Go SDK", *source, err)
-		}
-		*sdk = strings.TrimSpace(string(out))
-	}
-	parent := ""
-	if *keep != "" {
-		if _, err := os.Lstat(*keep); err == nil {
-			return fmt.Errorf("%s exists; give -output the name of a new folder", *keep)
-		}
-		parent = filepath.Dir(*keep)
-	}
-	dir, err := os.MkdirTemp(parent, "rebuild")
+	dir, err := os.MkdirTemp("", "rebuild")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-
-	var differ []string
-	err = rebuild.Run(*source, *sdk, dir, func(r rebuild.Result) {
-		verdict := "same"
-		if len(r.Differences) > 0 {
-			verdict = "DIFFERS"
-			differ = append(differ, r.Name)
-		}
-		fmt.Fprintf(stdout, "%-8s%-22s%s\n", verdict, r.Name, r.Record.Digest)
-		for _, line := range r.Differences {
-			fmt.Fprintln(stdout, "        "+line)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	if *keep != "" {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			return err
-		}
-		if err := os.Rename(dir, *keep); err != nil {
-			return err
-		}
-	}
-	if len(differ) > 0 {
-		return fmt.Errorf("not what images/digests says: %s", strings.Join(differ, ", "))
-	}
-	return nil
+	return build(dir)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,7 +37,7 @@ func inRepository(t *testing.T) []string {
 func TestWrites(t *testing.T) {
 	args := append(inRepository(t), "--output", "a.json", "--provenance", "b.json", "--target", "//images:pause")
 	var stdout, stderr bytes.Buffer
-	if code := run(args, &stdout, &stderr); code != 0 || stdout.Len()+stderr.Len() > 0 {
+	if code := newCommand().Execute(t.Context(), args, &stdout, &stderr); code != 0 || stdout.Len()+stderr.Len() > 0 {
 		t.Fatalf("exit code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
 	}
 	for file, expected := range map[string]string{"a.json": `"./pause/made.go"`, "b.json": `"pause/made.go"`} {
@@ -50,36 +51,32 @@ func TestWrites(t *testing.T) {
 	}
 }
 
-// Bad input is one line on stderr and exit code 2, and no document is left.
+// A wrong command line is exit code 2, bad input 1; both are one line on stderr, and no document is left.
 func TestBadInput(t *testing.T) {
 	args := inRepository(t)
-	for expected, more := range map[string][]string{
-		"--image and --output are needed":       {},
-		"--provenance and --target go together": {"--output", "a.json", "--provenance", "b.json"},
-		"unexpected argument":                   {"--output", "a.json", "more"},
-		"flag provided but not defined":         {"--output", "a.json", "--more"},
-		"none.go":                               {"--output", "a.json", "--source", "none.go"},
-		"there twice":                           {"--output", "a.json", "--source", "pause/pause.go"},
-		"the version":                           {"--output", "a.json", "--version", ""},
-		"not a valid OCI layout":                {"--output", "a.json", "--image", "pause"},
-		"not a Bazel label":                     {"--output", "a.json", "--provenance", "b.json", "--target", "pause"},
-		"cannot write there":                    {"--output", "none/a.json", "--provenance", "b.json", "--target", "//images:pause"},
+	for expected, test := range map[string]struct {
+		code int
+		more []string
+	}{
+		"missing --output FILE":                 {2, nil},
+		"--provenance and --target go together": {2, []string{"--output", "a.json", "--provenance", "b.json"}},
+		"unexpected argument":                   {2, []string{"--output", "a.json", "more"}},
+		"did you mean --module?":                {2, []string{"--output", "a.json", "--modul", "x"}},
+		"none.go":                               {1, []string{"--output", "a.json", "--source", "none.go"}},
+		"there twice":                           {1, []string{"--output", "a.json", "--source", "pause/pause.go"}},
+		"the version":                           {1, []string{"--output", "a.json", "--version", ""}},
+		"not a valid OCI layout":                {1, []string{"--output", "a.json", "--image", "pause"}},
+		"not a Bazel label":                     {1, []string{"--output", "a.json", "--provenance", "b.json", "--target", "pause"}},
+		"cannot write there":                    {1, []string{"--output", "none/a.json", "--provenance", "b.json", "--target", "//images:pause"}},
 	} {
 		var stdout, stderr bytes.Buffer
-		code := run(append(append([]string{}, args...), more...), &stdout, &stderr)
-		if code != 2 || strings.Count(stderr.String(), "\n") != 1 || !strings.Contains(stderr.String(), expected) || stdout.Len() > 0 {
-			t.Errorf("%q: exit code %d, stdout %q, stderr %q; expected 2 and one line with %q", more, code, stdout.String(), stderr.String(), expected)
+		code := newCommand().Execute(t.Context(), append(slices.Clone(args), test.more...), &stdout, &stderr)
+		if code != test.code || strings.Count(stderr.String(), "\n") != 1 || !strings.Contains(stderr.String(), expected) || stdout.Len() > 0 {
+			t.Errorf("%q: exit code %d, stdout %q, stderr %q; expected %d and one line with %q",
+				test.more, code, stdout.String(), stderr.String(), test.code, expected)
 		}
 		if files, _ := filepath.Glob("*.json"); files != nil {
-			t.Errorf("%q: left behind: %v", more, files)
+			t.Errorf("%q: left behind: %v", test.more, files)
 		}
-	}
-}
-
-// Help is not an error.
-func TestHelp(t *testing.T) {
-	var stdout, stderr bytes.Buffer
-	if code := run([]string{"--help"}, &stdout, &stderr); code != 0 || !strings.HasPrefix(stdout.String(), "usage:") || stderr.Len() > 0 {
-		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
 	}
 }

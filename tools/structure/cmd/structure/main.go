@@ -1,13 +1,9 @@
-// Command structure checks an image of an OCI layout, without a daemon and without running it.
-//
-//	structure (--layout DIR | --archive FILE) --config FILE [--config FILE]... [--platform OS/ARCHITECTURE[/VARIANT]] [--digest FILE]
-//	          [--max-bytes N] [--only-config] [--only-files PATH[,PATH]...] [--canonical-layer]
-//
-// It prints a line for each check, PASS or FAIL, and a summary. It exits 0 if all passed, 1 if one failed, and 2 on bad
-// input: a layout that is damaged, a file of checks with a mistake, or nothing to check.
+// Command structure checks an image of an OCI layout, without a daemon and without running it. It prints a line for each
+// check, PASS or FAIL, and a summary.
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,75 +12,77 @@ import (
 	"path"
 	"strings"
 
+	"example.com/pause/tools/command"
 	"example.com/pause/tools/golden"
 	"example.com/pause/tools/oci"
 	"example.com/pause/tools/structure"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { newCommand().Main() }
 
-func run(args []string, stdout, stderr io.Writer) int {
-	report, err := check(args, stdout)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "structure: %v\n", err)
-		return 2
-	}
-	if _, err := report.WriteTo(stdout); err != nil {
-		fmt.Fprintf(stderr, "structure: %v\n", err)
-		return 2
-	}
-	if report.Failed() > 0 {
-		return 1
-	}
-	return 0
+// options are the flags.
+type options struct {
+	layout, archive    string
+	configs, onlyFiles command.List
+	platform, digest   string
+	maxBytes           int
+	onlyConfig         bool
+	canonicalLayer     bool
 }
 
-// list is a flag that may be given more than once; each value may be a list with commas.
-type list []string
-
-func (l *list) String() string { return strings.Join(*l, ",") }
-
-func (l *list) Set(value string) error {
-	*l = append(*l, strings.Split(value, ",")...)
-	return nil
+func newCommand() *command.Command {
+	c := &command.Command{
+		Name:    "structure",
+		Call:    "go run ./tools/structure/cmd/structure",
+		Summary: "Checks an image of an OCI layout, without a daemon and without running it: a line for each check, PASS or FAIL.",
+		Examples: []string{
+			"go run ./tools/structure/cmd/structure --layout bazel-bin/images/pause --platform linux/amd64 --max-bytes 1024",
+			"go run ./tools/structure/cmd/structure --archive pause.tar --config checks.yaml",
+		},
+		Exit: map[int]string{
+			0: "every check passed", 1: "a check failed",
+			2: "wrong usage or bad input: a damaged layout, a mistake in a file of checks, nothing to check",
+		},
+	}
+	var o options
+	c.Flags.StringVar(&o.layout, "layout", "", "`folder` of the OCI layout")
+	c.Flags.StringVar(&o.archive, "archive", "",
+		"`file` as docker save writes it, instead of --layout; digests are not those of the layout that it was made of")
+	c.Flags.Var(&o.configs, "config", "`file` of checks, YAML in schema 2.0.0 of container-structure-test; may be repeated, or a list with commas")
+	c.Flags.StringVar(&o.platform, "platform", "",
+		"`os/architecture[/variant]` that chooses the image of an index, and that config and ELF header must say")
+	c.Flags.StringVar(&o.digest, "digest", "", "golden `file`; its first line is the digest that the image must have")
+	c.Flags.IntVar(&o.maxBytes, "max-bytes", 0, "most `bytes` that manifest, config and layers may have in all")
+	c.Flags.BoolVar(&o.onlyConfig, "only-config", false, "fail if the config says more about how to run the image than the files of checks name")
+	c.Flags.Var(&o.onlyFiles, "only-files", "absolute `paths` of all the entries that the layers may have; may be repeated, or a list with commas")
+	c.Flags.BoolVar(&o.canonicalLayer, "canonical-layer", false, "fail unless there is one layer, in canonical form")
+	c.Run = func(_ context.Context, _ []string, stdout io.Writer) error {
+		given := map[string]bool{}
+		c.Flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+		report, err := o.check(given)
+		if err == nil {
+			_, err = report.WriteTo(stdout)
+		}
+		if err != nil {
+			return command.Wrong("%w", err)
+		}
+		if report.Failed() > 0 {
+			return command.ErrFailed
+		}
+		return nil
+	}
+	return c
 }
 
-func check(args []string, stdout io.Writer) (*structure.Report, error) {
-	flags := flag.NewFlagSet("structure", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	layout := flags.String("layout", "", "folder of the `OCI layout`")
-	archive := flags.String("archive", "", "`file` as docker save writes it, instead of --layout; digests are not those of the layout that it was made of")
-	var configs, onlyFiles list
-	flags.Var(&configs, "config", "`file` of checks, YAML in schema 2.0.0 of container-structure-test; may be repeated")
-	platformFlag := flags.String("platform", "", "`os/architecture[/variant]` that chooses the image of an index, and that config and ELF header must say")
-	digestFile := flags.String("digest", "", "golden `file`; its first line is the digest that the image must have")
-	maxBytes := flags.Int("max-bytes", 0, "most `bytes` that manifest, config and layers may have in all")
-	onlyConfig := flags.Bool("only-config", false, "fail if the config says more about how to run the image than the files of checks name")
-	flags.Var(&onlyFiles, "only-files", "absolute `paths` of all the entries that the layers may have; may be repeated")
-	canonicalLayer := flags.Bool("canonical-layer", false, "fail unless there is one layer, in canonical form")
-	err := flags.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(stdout, "usage: structure (--layout DIR | --archive FILE) [--config FILE]... [FLAGS]")
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-	}
-	if err != nil {
-		return nil, err
-	}
-
-	o := structure.Options{MaxBytes: *maxBytes, OnlyConfig: *onlyConfig, OnlyFiles: onlyFiles, CanonicalLayer: *canonicalLayer}
-	given := map[string]bool{}
-	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+// check does the checks. given has the names of the flags that are there.
+func (f *options) check(given map[string]bool) (_ *structure.Report, err error) {
+	configs, onlyFiles := commas(f.configs), commas(f.onlyFiles)
+	o := structure.Options{MaxBytes: f.maxBytes, OnlyConfig: f.onlyConfig, OnlyFiles: onlyFiles, CanonicalLayer: f.canonicalLayer}
 	switch {
-	case flags.NArg() > 0:
-		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case (*layout == "") == (*archive == ""):
+	case (f.layout == "") == (f.archive == ""):
 		return nil, errors.New("give either --layout, the folder of an OCI layout, or --archive")
-	case given["max-bytes"] && *maxBytes <= 0:
-		return nil, fmt.Errorf("--max-bytes is %d; it must be positive", *maxBytes)
+	case given["max-bytes"] && f.maxBytes <= 0:
+		return nil, fmt.Errorf("--max-bytes is %d; it must be positive", f.maxBytes)
 	case len(given) == 1:
 		return nil, errors.New("there is nothing to check: give --config or another check")
 	}
@@ -94,7 +92,7 @@ func check(args []string, stdout io.Writer) (*structure.Report, error) {
 		}
 	}
 	if given["platform"] {
-		platform, err := oci.ParsePlatform(*platformFlag)
+		platform, err := oci.ParsePlatform(f.platform)
 		if err != nil {
 			return nil, fmt.Errorf("--platform: %w", err)
 		}
@@ -104,7 +102,7 @@ func check(args []string, stdout io.Writer) (*structure.Report, error) {
 		o.Platform = &platform
 	}
 	if given["digest"] {
-		if o.Golden, err = golden.ReadFile(*digestFile); err != nil {
+		if o.Golden, err = golden.ReadFile(f.digest); err != nil {
 			return nil, fmt.Errorf("--digest: %w", err)
 		}
 	}
@@ -116,17 +114,25 @@ func check(args []string, stdout io.Writer) (*structure.Report, error) {
 		}
 		checks = append(checks, c)
 	}
-	if *archive != "" {
-		dir, err := structure.Unpack(*archive)
+	if f.archive != "" {
+		dir, err := structure.Unpack(f.archive)
 		if err != nil {
 			return nil, err
 		}
 		defer os.RemoveAll(dir)
-		*layout = dir
+		f.layout = dir
 	}
-	image, err := structure.Open(*layout, o.Platform)
+	image, err := structure.Open(f.layout, o.Platform)
 	if err != nil {
 		return nil, err
 	}
 	return image.Check(checks, o), nil
+}
+
+// commas returns the values of a flag each of whose values may be a list with commas.
+func commas(l command.List) []string {
+	if len(l) == 0 {
+		return nil
+	}
+	return strings.Split(l.String(), ",")
 }

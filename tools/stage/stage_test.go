@@ -86,3 +86,28 @@ func TestFile(t *testing.T) {
 		t.Errorf("the mode is %v", info.Mode())
 	}
 }
+
+// Write is File with a mode: an executable is one from the moment that it is there, whatever the umask.
+func TestWrite(t *testing.T) {
+	output := filepath.Join(t.TempDir(), "out")
+	for _, mode := range []os.FileMode{0o755, 0o600} {
+		if err := Write(output, []byte(mode.String()), mode); err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(output)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(output)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != mode || string(content) != mode.String() {
+			t.Errorf("got mode %v and %q, want %v", info.Mode(), content, mode)
+		}
+	}
+	only(t, filepath.Dir(output), "out")
+	if err := Write(filepath.Join(output, "out"), nil, 0o644); err == nil || strings.Contains(err.Error(), ".staged") {
+		t.Errorf("below a file: got %v", err)
+	}
+}

@@ -42,7 +42,17 @@ func Dir(output string, fill func(dir string) error) (err error) {
 
 // File makes the file output, mode 0644, with what fill writes. If fill fails, nothing is left behind and a file that
 // was there before stays.
-func File(output string, fill func(f *os.File) error) (err error) {
+func File(output string, fill func(f *os.File) error) error { return file(output, 0o644, fill) }
+
+// Write makes the file output of content, as File does, with the given permissions.
+func Write(output string, content []byte, mode fs.FileMode) error {
+	return file(output, mode, func(f *os.File) error {
+		_, err := f.Write(content)
+		return err
+	})
+}
+
+func file(output string, mode fs.FileMode, fill func(f *os.File) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(output), ".staged-")
 	if err != nil {
 		return fmt.Errorf("%s: cannot write there: %w", output, cause(err))
@@ -56,7 +66,7 @@ func File(output string, fill func(f *os.File) error) (err error) {
 	if err := fill(f); err != nil {
 		return err
 	}
-	if err := f.Chmod(0o644); err != nil {
+	if err := f.Chmod(mode); err != nil {
 		return err
 	}
 	if err := f.Close(); err != nil {
