@@ -249,7 +249,7 @@ func Scratch(in, name string) (string, error) {
 	if in == "" {
 		cache, err := os.UserCacheDir()
 		if err != nil {
-			return "", fmt.Errorf("%w; give -scratch a folder", err)
+			return "", fmt.Errorf("%w; give --scratch a folder", err)
 		}
 		in = cache
 	}

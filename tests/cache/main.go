@@ -1,30 +1,24 @@
 // Command cache shows what a remote cache does to the build of the images: it fills one (nginx with WebDAV, on loopback),
-// builds again on a new output base from it, then breaks it in every way that caches break. It prints a table, and ends
-// with exit code 1 if an action ran that should not have, if a build failed, or if a digest changed.
-//
-//	bazel run //tests/cache
+// builds again on a new output base from it, then breaks it in every way that caches break.
 package main
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"sort"
 	"strings"
-	"syscall"
 	"time"
 
 	"example.com/pause/tests/bazel"
 	"example.com/pause/tests/cache/report"
 	"example.com/pause/tests/machine"
 	"example.com/pause/tests/targets"
-	"example.com/pause/tools/oci/stage"
+	"example.com/pause/tools/command"
+	"example.com/pause/tools/stage"
 )
 
 const (
@@ -32,80 +26,61 @@ const (
 	mode   = "fastbuild"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "cache:", err)
-		stop()
-		os.Exit(1)
-	}
-}
+func main() { newCommand().Main() }
 
-// run is main without the process.
-func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
-	flags := flag.NewFlagSet("cache", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	scratch := flags.String("scratch", "", "`folder` in the home folder to work in, about 4 GB (default: a new one in the user's cache folder)")
-	repositories := flags.String("repositories", "", "output `base` to copy external repositories from (default: this checkout's own)")
-	verbose := flags.Bool("verbose", false, "show what Bazel says")
-	file := flags.String("json", "", "write the result to this `file` as well, as JSON, if nothing failed")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(stdout, "Usage: bazel run //tests/cache -- [-scratch FOLDER] [-repositories BASE] [-verbose] [-json FILE]")
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-		return nil
-	} else if err != nil {
-		return err
+func newCommand() *command.Command {
+	c := &command.Command{
+		Name: "cache",
+		Call: "bazel run //tests/cache --",
+		Summary: "Builds the images with a remote cache (nginx, on loopback) that is filled, used and broken in every way that caches\n" +
+			"break. It prints a row for each build. docs/remote-cache.md says more.",
+		Examples: []string{
+			"bazel run //tests/cache",
+			"bazel run //tests/cache -- --scratch=$HOME/scratch --verbose",
+		},
+		Exit: map[int]string{
+			0: "every build gave the same digest, and ran only the actions that it should",
+			1: "a build failed, an action ran that should not have, or a digest changed",
+		},
 	}
-	workspace, err := bazel.Workspace()
-	if err != nil {
-		return err
-	}
-	program, err := findNginx()
-	if err != nil {
-		return err
-	}
-	dir, err := bazel.Scratch(*scratch, "pause-cache")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, bazel.RemoveAll(dir)) }()
-	if *repositories == "" {
-		if *repositories, err = bazel.OutputBase(ctx, workspace); err != nil {
+	var flags bazel.Flags
+	flags.Declare(&c.Flags)
+	file := c.Flags.String("json", "", "write the result to this `file` as well, as JSON, if nothing failed")
+	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) (err error) {
+		program, err := findNginx()
+		if err != nil {
 			return err
 		}
+		site, err := flags.Open(ctx, "pause-cache")
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, bazel.RemoveAll(site.Dir)) }()
+		c := &check{Site: site, ctx: ctx, nginx: program, out: stdout}
+		defer func() { err = errors.Join(err, c.close()) }()
+		if c.report.Machine, err = machine.This(); err != nil {
+			return err
+		}
+		if c.report.Load, err = machine.Load(); err != nil {
+			return err
+		}
+		if err := c.all(); err != nil || *file == "" {
+			return err
+		}
+		return stage.File(targets.FromWorkingDirectory(*file), func(f *os.File) error { return c.report.JSON(f) })
 	}
-	c := &check{ctx: ctx, repositories: *repositories, workspace: workspace, nginx: program, dir: dir, out: stdout}
-	if *verbose {
-		c.log = os.Stderr
-	}
-	defer func() { err = errors.Join(err, c.close()) }()
-	if c.report.Machine, err = machine.This(); err != nil {
-		return err
-	}
-	if c.report.Load, err = machine.Load(); err != nil {
-		return err
-	}
-	if err := c.all(); err != nil || *file == "" {
-		return err
-	}
-	return stage.File(targets.FromWorkingDirectory(*file), func(f *os.File) error { return c.report.JSON(f) })
+	return c
 }
 
 // A check is one run of this command.
 type check struct {
-	ctx       context.Context
-	workspace string
-	// repositories is the output base that new ones take their external repositories from.
-	repositories string
-	nginx        string // the program
-	dir          string // for everything that is made
-	out          io.Writer
-	log          io.Writer
-	report       report.Report // has the digest of the first build; every other must have the same
-	bases        []string
-	failures     []string
+	bazel.Site
+	ctx      context.Context
+	nginx    string // the program
+	out      io.Writer
+	report   report.Report // has the digest of the first build; every other must have the same
+	bases    []string
+	failures []string
 }
 
 // all does the scenarios in turn.
@@ -113,7 +88,7 @@ func (c *check) all() error {
 	if err := report.WriteHead(c.out); err != nil {
 		return err
 	}
-	full, err := startNginx(c.nginx, filepath.Join(c.dir, "full"), "")
+	full, err := startNginx(c.nginx, filepath.Join(c.Dir, "full"), "")
 	if err != nil {
 		return err
 	}
@@ -167,7 +142,7 @@ func (c *check) faults(base string, full *nginx, door *proxy) error {
 	c.expect(whole.Executed() == 0 && whole.Hits() > 0, "from the whole cache: %d hits, %d run", whole.Hits(), whole.Executed())
 
 	// A reader with nothing to read builds, and writes nothing.
-	empty, err := startNginx(c.nginx, filepath.Join(c.dir, "empty"), "")
+	empty, err := startNginx(c.nginx, filepath.Join(c.Dir, "empty"), "")
 	if err != nil {
 		return err
 	}
@@ -215,7 +190,7 @@ func (c *check) faults(base string, full *nginx, door *proxy) error {
 	}
 	c.expect(door.seen().faults > 0, "the killed cache was not missed")
 
-	tiny, err := startNginx(c.nginx, filepath.Join(c.dir, "tiny"), "32k")
+	tiny, err := startNginx(c.nginx, filepath.Join(c.Dir, "tiny"), "32k")
 	if err != nil {
 		fmt.Fprintf(c.out, "%-38sskipped: no file system of its own for the cache: %v\n", "disk full", err)
 	} else {
@@ -272,9 +247,9 @@ var (
 
 // build builds the images with the cache at p; if output base base has built them before, they are made anew.
 func (c *check) build(title, base string, p *proxy, access []string) (bazel.Counts, time.Duration, error) {
-	output := filepath.Join(c.dir, base)
+	output := filepath.Join(c.Dir, base)
 	r := bazel.Run{
-		Workspace: c.workspace, OutputBase: output, Command: "build", Log: c.log,
+		Workspace: c.Workspace, OutputBase: output, Command: "build", Log: c.Log,
 		Args: append([]string{"--disk_cache=", "--compilation_mode=" + mode, "--remote_cache=" + p.url}, append(access, target)...),
 	}
 	if bin, err := bazel.Bin(output, mode); err == nil {
@@ -283,12 +258,14 @@ func (c *check) build(title, base string, p *proxy, access []string) (bazel.Coun
 		}
 	} else {
 		c.bases = append(c.bases, output)
-		if err := bazel.Seed(output, c.repositories); err != nil {
+		if err := bazel.Seed(output, c.Repositories); err != nil {
 			return bazel.Counts{}, 0, err
 		}
 		p.inject(healthy, 0, nil)
 	}
+	line := c.Progress(title)
 	counts, err := r.Do(c.ctx)
+	line.Stop()
 	if err != nil {
 		return counts, 0, fmt.Errorf("%s: the build failed: %w", title, err)
 	}
@@ -338,7 +315,7 @@ func (c *check) close() error {
 	var errs []error
 	sort.Strings(c.bases)
 	for _, base := range c.bases {
-		errs = append(errs, bazel.Run{Workspace: c.workspace, OutputBase: base}.Shutdown())
+		errs = append(errs, bazel.Run{Workspace: c.Workspace, OutputBase: base}.Shutdown())
 	}
 	return errors.Join(errs...)
 }

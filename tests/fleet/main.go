@@ -1,9 +1,6 @@
 // Command fleet starts many containers of the image at once with an OCI engine, measures what they cost, and stops them.
-//
-//	bazel run //tests/fleet -- --count=10000
-//
 // It reports how long starting took, what memory each container takes and what for, and how long stopping took.
-// Nothing stays behind, however it ends. Usage: fleet --help.
+// Nothing stays behind, however it ends.
 package main
 
 import (
@@ -16,12 +13,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 
 	"example.com/pause/tests/fleet/cgroup"
 	"example.com/pause/tests/fleet/drive"
@@ -30,6 +25,8 @@ import (
 	"example.com/pause/tests/fleet/report"
 	"example.com/pause/tests/machine"
 	"example.com/pause/tests/targets"
+	"example.com/pause/tools/command"
+	"example.com/pause/tools/stage"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
@@ -51,24 +48,25 @@ const (
 func init() { jail.LockThread() }
 
 func main() {
-	err := func() error {
-		if len(os.Args) > 1 {
-			switch os.Args[1] {
-			case first:
-				return jail.Init([]string{inside})
-			case inside:
-				return drive.Main()
-			case keeper:
-				return cgroup.Keep(os.Args[2:])
-			}
+	if len(os.Args) > 1 && slices.Contains([]string{first, inside, keeper}, os.Args[1]) {
+		if err := again(os.Args[1], os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "fleet:", err)
+			os.Exit(1)
 		}
-		return fleet(os.Args[1:], os.Stdout)
-	}()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "fleet:", err)
-		os.Exit(1)
+		return
+	}
+	newCommand().Main()
+}
+
+// again is the program that this program starts itself as.
+func again(as string, args []string) error {
+	switch as {
+	case first:
+		return jail.Init([]string{inside})
+	case inside:
+		return drive.Main()
+	default:
+		return cgroup.Keep(args)
 	}
 }
 
@@ -81,49 +79,52 @@ type options struct {
 	plan                                    plan
 }
 
-func parse(args []string) (*options, error) {
+func newCommand() *command.Command {
+	c := &command.Command{
+		Name: "fleet",
+		Call: "bazel run //tests/fleet --",
+		Summary: "Starts many containers of the image at once with an OCI engine, measures what they cost, and stops them. Nothing stays\n" +
+			"behind, however it ends. docs/scale.md says more.",
+		Examples: []string{
+			"bazel run //tests/fleet -- --count=10000",
+			"bazel run //tests/fleet -- --count=1000 --compare --json=result.json --svg=result.svg",
+			"bazel run //tests/fleet -- --plan=result.json --pods=10000",
+		},
+		Exit: map[int]string{0: "every container started, slept and stopped", 1: "failed, or a container did"},
+	}
 	var o options
-	set := flag.NewFlagSet("fleet", flag.ContinueOnError)
-	set.IntVar(&o.count, "count", 1000, "how many containers to start")
-	set.StringVar(&o.engine, "engine", "crun", "the OCI engine: a name on PATH or a path; crun, runc, or what takes their arguments")
-	set.IntVar(&o.parallel, "parallel", runtime.NumCPU(), "how many engines run at a time")
+	set := &c.Flags
+	set.IntVar(&o.count, "count", 1000, "how `many` containers to start")
+	set.StringVar(&o.engine, "engine", "crun", "the OCI `engine`: a name on PATH or a path; crun, runc, or what takes their arguments")
+	set.IntVar(&o.parallel, "parallel", runtime.NumCPU(), "how `many` engines run at a time")
 	set.BoolVar(&o.netns, "netns", false, "give each container a network namespace")
 	set.BoolVar(&o.cgroup, "cgroup", false, "give each container a cgroup; runc needs it")
 	set.BoolVar(&o.compare, "compare", false, "then measure, side by side: the image, an ordinary Go program, ordinary C if there is a C "+
 		"compiler, and the image with network namespaces and cgroups")
-	set.IntVar(&o.compareCount, "compare-count", 1000, "how many containers of each to start for --compare, at most --count")
-	set.StringVar(&o.layout, "layout", "", "the image, as an OCI layout (default: $"+envLayout+", which bazel run sets)")
-	set.StringVar(&o.rootfs, "rootfs", "", "instead of an image: a folder with the static program pause")
-	set.StringVar(&o.idiomatic, "idiomatic", "", "the ordinary Go program of --compare (default: $"+envIdiomatic+", which bazel run sets)")
-	set.StringVar(&o.json, "json", "", "write the result to this file, as JSON")
-	set.StringVar(&o.svg, "svg", "", "write a plot of the result to this file")
+	set.IntVar(&o.compareCount, "compare-count", 1000, "how `many` containers of each to start for --compare, at most --count")
+	set.StringVar(&o.layout, "layout", "", "the image, a `folder` with an OCI layout (default: $"+envLayout+", which bazel run sets)")
+	set.StringVar(&o.rootfs, "rootfs", "", "instead of an image: a `folder` with the static program pause")
+	set.StringVar(&o.idiomatic, "idiomatic", "", "the ordinary Go `program` of --compare (default: $"+envIdiomatic+", which bazel run sets)")
+	set.StringVar(&o.json, "json", "", "`file` to write the result to, as JSON")
+	set.StringVar(&o.svg, "svg", "", "`file` to write a plot of the result to")
 	o.plan.flags(set)
-	if err := set.Parse(args); err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			os.Exit(2) // the flag package has said what is wrong
+	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) error {
+		switch {
+		case o.count < 1 || o.parallel < 1 || o.compareCount < 1:
+			return command.Wrong("--count, --parallel and --compare-count must be at least 1")
+		case o.layout != "" && o.rootfs != "":
+			return command.Wrong("--layout or --rootfs, not both")
+		case o.plan.report != "":
+			o.plan.report = targets.FromWorkingDirectory(o.plan.report)
+			return o.plan.print(stdout)
 		}
-		return nil, err
+		return o.measure(ctx, flagsOf(set), stdout)
 	}
-	switch {
-	case set.NArg() > 0:
-		return nil, fmt.Errorf("%q: flags only, see --help", set.Arg(0))
-	case o.count < 1 || o.parallel < 1 || o.compareCount < 1:
-		return nil, errors.New("--count, --parallel and --compare-count must be at least 1")
-	case o.layout != "" && o.rootfs != "":
-		return nil, errors.New("--layout or --rootfs, not both")
-	}
-	return &o, nil
+	return c
 }
 
-func fleet(args []string, out io.Writer) error {
-	o, err := parse(args)
-	if err != nil {
-		return err
-	}
-	if o.plan.report != "" {
-		o.plan.report = targets.FromWorkingDirectory(o.plan.report)
-		return o.plan.print(out)
-	}
+// measure starts the fleets and writes what they cost. given are the flags, for the report.
+func (o *options) measure(ctx context.Context, given []string, out io.Writer) error {
 	specs, err := o.specs()
 	if err != nil {
 		return err
@@ -132,9 +133,7 @@ func fleet(args []string, out io.Writer) error {
 		return err
 	}
 
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	r := report.Report{Command: "--" + strings.Join(flagsOf(args), " --")}
+	r := report.Report{Command: strings.Join(given, " ")}
 	if r.Machine, err = machine.This(); err != nil {
 		return err
 	}
@@ -155,7 +154,7 @@ func fleet(args []string, out io.Writer) error {
 	}
 	for path, write := range map[string]func(io.Writer) error{o.json: r.JSON, o.svg: r.SVG} {
 		if path != "" {
-			if err := report.WriteFile(targets.FromWorkingDirectory(path), write); err != nil {
+			if err := stage.File(targets.FromWorkingDirectory(path), func(f *os.File) error { return write(f) }); err != nil {
 				return err
 			}
 		}
@@ -168,17 +167,16 @@ func fleet(args []string, out io.Writer) error {
 	return nil
 }
 
-// flagsOf returns the flags without their dashes and without those that name files, which say nothing about the result.
-func flagsOf(args []string) []string {
+// flagsOf returns the flags that are there, without those that name files: they say nothing about the result.
+func flagsOf(set *flag.FlagSet) []string {
 	var flags []string
-	for _, arg := range args {
-		name := strings.TrimLeft(arg, "-")
-		switch key, _, _ := strings.Cut(name, "="); key {
+	set.Visit(func(f *flag.Flag) {
+		switch f.Name {
 		case "layout", "rootfs", "idiomatic", "json", "svg":
 		default:
-			flags = append(flags, name)
+			flags = append(flags, strings.TrimSuffix("--"+f.Name+"="+f.Value.String(), "=true"))
 		}
-	}
+	})
 	return flags
 }
 

@@ -34,6 +34,9 @@ func TestFleet(t *testing.T) {
 		if len(r.Runs) != 1 || run.Count != 20 || run.Failures != 0 || run.Processes != 20 || run.Threads != 20 {
 			t.Errorf("got %+v, want 20 containers of one thread", run)
 		}
+		if want := map[bool]string{false: "--count=20", true: "--cgroup --count=20 --netns"}[isolation != nil]; r.Command != want {
+			t.Errorf("the report has the flags %q, want %q", r.Command, want)
+		}
 		if run.Netns != (isolation != nil) || run.Cgroup != (isolation != nil) || run.Start.Seconds <= 0 || run.StopSeconds <= 0 {
 			t.Errorf("got %+v", run)
 		}
@@ -50,7 +53,7 @@ func TestBadInputIsRefused(t *testing.T) {
 	true_ := "--engine=/bin/true"
 	for want, args := range map[string][]string{
 		"must be at least 1":              {"--count=0"},
-		"flags only":                      {"10000"},
+		"unexpected argument":             {"10000"},
 		"not both":                        {"--layout=a", "--rootfs=b"},
 		"--engine=no-such-engine":         {"--engine=no-such-engine", "--rootfs=x"},
 		"give --layout=FOLDER":            {true_},
@@ -59,10 +62,10 @@ func TestBadInputIsRefused(t *testing.T) {
 		"no such file":                    {"--plan=no-such-file"},
 		"--pods-per-node and --scheduler": {"--plan=no-such-file", "--scheduler-rate=0"},
 	} {
-		var out strings.Builder
-		err := fleet(args, &out)
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%q: got error %v, want one line with %q", args, err, want)
+		var out, said strings.Builder
+		code := newCommand().Execute(t.Context(), args, &out, &said)
+		if code == 0 || !strings.Contains(said.String(), want) || strings.Count(said.String(), "\n") != 1 {
+			t.Errorf("%q: exit code %d, %q; want one line with %q", args, code, said.String(), want)
 		}
 		if out.Len() > 0 {
 			t.Errorf("%q: printed %q", args, out.String())
@@ -79,10 +82,10 @@ func TestPlan(t *testing.T) {
 	if err := os.WriteFile(file, []byte(measured), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	var out strings.Builder
-	err := fleet([]string{"--plan=" + file, "--pods=1001", "--pods-per-node=100", "--scheduler-rate=10", "--supervisor-kb=700"}, &out)
-	if err != nil {
-		t.Fatal(err)
+	var out, said strings.Builder
+	args := []string{"--plan=" + file, "--pods=1001", "--pods-per-node=100", "--scheduler-rate=10", "--supervisor-kb=700"}
+	if code := newCommand().Execute(t.Context(), args, &out, &said); code != 0 {
+		t.Fatalf("exit code %d: %s", code, said.String())
 	}
 	table := strings.Join(strings.Fields(out.String()), " ")
 	for _, want := range []string{"300 + 700 supervisor", "1000 kB", "70 %", "rounded up 11 ", "10 a second 100 s", "measured 2.0 s"} {

@@ -8,37 +8,46 @@
 package main
 
 import (
+	"context"
 	"errors"
-	"flag"
 	"fmt"
+	"io"
 	"os"
 
 	"example.com/pause/tests/latency/stop"
 	"example.com/pause/tests/machine"
 	"example.com/pause/tests/pid1"
+	"example.com/pause/tests/progress"
 	"example.com/pause/tests/reference"
 	"example.com/pause/tests/targets"
-	"example.com/pause/tools/oci/stage"
+	"example.com/pause/tools/command"
+	"example.com/pause/tools/stage"
 )
 
 func main() {
 	pid1.Main()
-	runs := flag.Int("runs", 100, "how often to run each program")
-	file := flag.String("json", "", "write the result to this `file` as well, as JSON")
-	flag.Parse()
-	if err := run(*runs, *file, flag.Args()); err != nil {
-		fmt.Fprintln(os.Stderr, "latency:", err)
-		os.Exit(1)
+	newCommand().Main()
+}
+
+func newCommand() *command.Command {
+	c := &command.Command{
+		Name: "latency",
+		Call: "bazel run //tests/latency --",
+		Summary: "Measures how long pause takes to leave as PID 1 when it gets SIGTERM, next to the ordinary Go program and C programs\n" +
+			"that do the same, and prints a table.",
+		Examples: []string{"bazel run //tests/latency", "bazel run //tests/latency -- --runs=1000"},
+		Exit:     map[int]string{1: "failed, or pause did not end with status 0 in every run"},
 	}
+	runs := c.Flags.Int("runs", 100, "how `often` to run each program")
+	file := c.Flags.String("json", "", "write the result to this `file` as well, as JSON")
+	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) error { return run(ctx, stdout, *runs, *file) }
+	return c
 }
 
 // run measures and prints; it is an error if pause, in any run, did not end with status 0.
-func run(runs int, file string, args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("unexpected argument %q; see -help", args[0])
-	}
+func run(ctx context.Context, stdout io.Writer, runs int, file string) error {
 	if runs < 1 {
-		return fmt.Errorf("-runs=%d: want 1 or more", runs)
+		return command.Wrong("--runs=%d: want 1 or more", runs)
 	}
 	dir, err := os.MkdirTemp("", "pause-latency-")
 	if err != nil {
@@ -56,14 +65,18 @@ func run(runs int, file string, args []string) error {
 	if r.Load, err = machine.Load(); err != nil {
 		return err
 	}
-	results, err := stop.Measure(programs, runs, nil)
+	line := progress.Start("measuring")
+	results, err := stop.Measure(ctx, programs, runs, func(turn int) {
+		line.Set(fmt.Sprintf("measuring, %d of %d runs", turn, runs))
+	})
+	line.Stop()
 	if err != nil {
 		return err
 	}
 	for _, result := range results {
 		r.Programs = append(r.Programs, result.Summary())
 	}
-	if err := r.Text(os.Stdout); err != nil {
+	if err := r.Text(stdout); err != nil {
 		return err
 	}
 	if failed := results[0].Failed; failed > 0 {

@@ -1,28 +1,24 @@
 // Command reproducible builds all images again and again, each time under other circumstances, and compares every blob.
 // The matrix of circumstances is in variations.go; docs/reproducibility.md says what it shows.
-//
-//	bazel run //tests/reproducible
 package main
 
 import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"example.com/pause/tests/bazel"
 	"example.com/pause/tests/reproducible/compare"
+	"example.com/pause/tools/command"
 )
 
 const target = "//images:pause"
@@ -31,68 +27,63 @@ const target = "//images:pause"
 // row is about that: comparing a result with itself would show nothing.
 const shipped = "--modify_execution_info=^(GoFreestanding|Layer|OCIImage|OCIIndex|OCICanonical)$=+no-cache"
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "reproducible:", err)
-		stop()
-		os.Exit(1)
-	}
-}
+func main() { newCommand().Main() }
 
-// run is main without the process.
-func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
-	flags := flag.NewFlagSet("reproducible", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	scratch := flags.String("scratch", "", "`folder` in the home folder to work in, about 4 GB (default: a new one in the user's cache folder)")
-	repositories := flags.String("repositories", "", "output `base` to copy external repositories from (default: this checkout's own)")
-	slow := flags.Bool("slow", false, "also the rows that take minutes each: cold, another user, a sealed root made anew")
-	only := flags.String("only", "", "the `names` of the rows to do after the first, separated by commas (default: all)")
-	keep := flags.Bool("keep", false, "leave everything where it is")
-	verbose := flags.Bool("verbose", false, "show what Bazel says")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(stdout, "Usage: bazel run //tests/reproducible -- [flags]")
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-		return nil
-	} else if err != nil {
-		return err
+func newCommand() *command.Command {
+	c := &command.Command{
+		Name: "reproducible",
+		Call: "bazel run //tests/reproducible --",
+		Summary: "Builds all images again and again, each time under other circumstances, and compares every blob with the first\n" +
+			"build's: a row each. docs/reproducibility.md says what it shows.",
+		Examples: []string{
+			"bazel run //tests/reproducible",
+			"bazel run //tests/reproducible -- --slow",
+			"bazel run //tests/reproducible -- --only=opt,locale",
+		},
+		Exit: map[int]string{0: "every build gave the same bytes", 1: "a row differs or failed"},
 	}
-	var names []string
-	if *only != "" {
-		names = strings.Split(*only, ",")
-		for _, name := range names {
+	var flags bazel.Flags
+	flags.Declare(&c.Flags)
+	var o options
+	c.Flags.BoolVar(&o.slow, "slow", false, "also the rows that take minutes each: cold, another user, a sealed root made anew")
+	c.Flags.Func("only", "the `names` of the rows to do after the first, separated by commas (default: all)", func(list string) error {
+		o.only = strings.Split(list, ",")
+		for _, name := range o.only {
 			if !slices.ContainsFunc(variations, func(v variation) bool { return v.name == name }) {
 				return fmt.Errorf("there is no row %q; the names are in tests/reproducible/variations.go", name)
 			}
 		}
-	}
-	workspace, err := bazel.Workspace()
-	if err != nil {
-		return err
-	}
-	if *repositories == "" {
-		if *repositories, err = bazel.OutputBase(ctx, workspace); err != nil {
+		return nil
+	})
+	keep := c.Flags.Bool("keep", false, "leave everything where it is")
+	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) (err error) {
+		site, err := flags.Open(ctx, "pause-reproducible")
+		if err != nil {
 			return err
 		}
+		if *keep {
+			fmt.Fprintln(stdout, "working in", site.Dir)
+		} else {
+			defer func() { err = errors.Join(err, bazel.RemoveAll(site.Dir)) }()
+		}
+		m := &matrix{Site: site, ctx: ctx}
+		defer func() { err = errors.Join(err, m.close()) }()
+		return m.all(o, stdout)
 	}
-	dir, err := bazel.Scratch(*scratch, "pause-reproducible")
-	if err != nil {
-		return err
-	}
-	if !*keep {
-		defer func() { err = errors.Join(err, bazel.RemoveAll(dir)) }()
-	}
-	m := &matrix{ctx: ctx, workspace: workspace, dir: dir, repositories: *repositories}
-	if *verbose {
-		m.log = os.Stderr
-	}
-	defer func() { err = errors.Join(err, m.close()) }()
+	return c
+}
 
+// options choose rows.
+type options struct {
+	slow bool
+	only []string // names; nil: all that are not slow
+}
+
+// all does the rows, and prints a line for each.
+func (m *matrix) all(o options, stdout io.Writer) error {
 	var failed []string
 	for i, v := range variations {
-		if i > 0 && names != nil && !slices.Contains(names, v.name) {
+		if i > 0 && o.only != nil && !slices.Contains(o.only, v.name) {
 			continue
 		}
 		if v.skip != nil {
@@ -101,12 +92,12 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 				continue
 			}
 		}
-		if v.slow && !*slow && !slices.Contains(names, v.name) {
-			fmt.Fprintf(stdout, "skipped  %-24s%s: slow, ask for it with -slow\n", v.name, v.differs)
+		if v.slow && !o.slow && !slices.Contains(o.only, v.name) {
+			fmt.Fprintf(stdout, "skipped  %-24s%s: slow, ask for it with --slow\n", v.name, v.differs)
 			continue
 		}
 		counts, differences, err := m.do(v)
-		if ctx.Err() != nil {
+		if m.ctx.Err() != nil {
 			return fmt.Errorf("interrupted in row %q", v.name)
 		}
 		if err != nil {
@@ -147,22 +138,19 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 
 // A matrix is one run of this command.
 type matrix struct {
-	ctx          context.Context
-	workspace    string
-	dir          string // for everything that is made
-	repositories string // the output base to take external repositories from
-	log          io.Writer
-	digest       string // of the first build
-	made         int    // actions that make what is shipped
-	servers      []bazel.Run
+	bazel.Site
+	ctx     context.Context
+	digest  string // of the first build
+	made    int    // actions that make what is shipped
+	servers []bazel.Run
 }
 
-func (m *matrix) firstBase() string   { return filepath.Join(m.dir, "base") }
-func (m *matrix) firstLayout() string { return filepath.Join(m.dir, "layouts", variations[0].name) }
+func (m *matrix) firstBase() string   { return filepath.Join(m.Dir, "base") }
+func (m *matrix) firstLayout() string { return filepath.Join(m.Dir, "layouts", variations[0].name) }
 
 // do does one row. differences is empty if every blob is the same, and the row did what it says.
 func (m *matrix) do(v variation) (counts bazel.Counts, differences []string, err error) {
-	here := filepath.Join(m.dir, "rows", strings.ReplaceAll(v.name, " ", "-"))
+	here := filepath.Join(m.Dir, "rows", strings.ReplaceAll(v.name, " ", "-"))
 	if err := plant(here); err != nil {
 		return counts, nil, err
 	}
@@ -178,21 +166,21 @@ func (m *matrix) do(v variation) (counts bazel.Counts, differences []string, err
 		mode = "fastbuild"
 	}
 	r := bazel.Run{
-		Workspace: m.workspace, OutputBase: m.firstBase(), Command: "build", Log: m.log, Wrap: fill(v.wrap),
+		Workspace: m.Workspace, OutputBase: m.firstBase(), Command: "build", Log: m.Log, Wrap: fill(v.wrap),
 		// The sealed root, which HOME would move, stays where it is.
 		Env:  append([]string{"BAZELW_CACHE=" + sealedCache()}, fill(v.env)...),
 		Args: []string{"--compilation_mode=" + mode},
 	}
-	tools := filepath.Join(m.dir, "tools")
+	tools := filepath.Join(m.Dir, "tools")
 	if v.user != 0 {
 		tools = filepath.Join(here, "tools")
 	}
 	if v.base {
-		r.OutputBase = filepath.Join(m.dir, "base")
+		r.OutputBase = filepath.Join(m.Dir, "base")
 		if m.digest != "" {
 			r.OutputBase = filepath.Join(here, "base")
 		}
-		if err := bazel.Seed(r.OutputBase, m.repositories); err != nil {
+		if err := bazel.Seed(r.OutputBase, m.Repositories); err != nil {
 			return counts, nil, err
 		}
 	}
@@ -206,7 +194,7 @@ func (m *matrix) do(v variation) (counts bazel.Counts, differences []string, err
 	}
 	if v.folder != "" {
 		r.Workspace = filepath.Join(here, v.folder)
-		if err := copyCheckout(m.workspace, r.Workspace, v.old); err != nil {
+		if err := copyCheckout(m.Workspace, r.Workspace, v.old); err != nil {
 			return counts, nil, err
 		}
 	}
@@ -238,14 +226,17 @@ func (m *matrix) do(v variation) (counts bazel.Counts, differences []string, err
 		}
 	}
 	m.servers = append(m.servers, r)
-	if counts, err = r.Do(m.ctx); err != nil {
+	line := m.Progress(v.name)
+	counts, err = r.Do(m.ctx)
+	line.Stop()
+	if err != nil {
 		return counts, nil, err
 	}
 	bin, err := bazel.Bin(r.OutputBase, mode)
 	if err != nil {
 		return counts, nil, err
 	}
-	kept := filepath.Join(m.dir, "layouts", v.name)
+	kept := filepath.Join(m.Dir, "layouts", v.name)
 	if err := os.CopyFS(kept, os.DirFS(filepath.Join(bin, "images", "pause"))); err != nil {
 		return counts, nil, err
 	}
@@ -284,7 +275,7 @@ func (m *matrix) graph() ([]string, error) {
 	}
 	var text bytes.Buffer
 	r := bazel.Run{
-		Workspace: m.workspace, OutputBase: m.firstBase(), Command: "aquery", Log: m.log, Stdout: &text,
+		Workspace: m.Workspace, OutputBase: m.firstBase(), Command: "aquery", Log: m.Log, Stdout: &text,
 		Args: []string{"--noshow_progress", "deps(" + target + ")"},
 	}
 	m.servers = append(m.servers, r)
@@ -298,7 +289,7 @@ func (m *matrix) graph() ([]string, error) {
 	if err != nil {
 		home = ""
 	}
-	paths := []string{m.workspace, home + "/", m.dir, m.repositories, sealedCache(), os.TempDir() + "/"}
+	paths := []string{m.Workspace, home + "/", m.Dir, m.Repositories, sealedCache(), os.TempDir() + "/"}
 	return compare.Paths(text.String(), paths), nil
 }
 

@@ -35,7 +35,7 @@ type variation struct {
 	cold, cached bool
 	// root asks for a sealed root of its own.
 	root bool
-	// slow rows run with -slow only.
+	// slow rows run with --slow only.
 	slow bool
 	// skip returns why the row cannot be done on this machine, or "".
 	skip func() string

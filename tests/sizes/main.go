@@ -1,15 +1,15 @@
 // Command sizes prints what pause weighs: its nine binaries, and its images if it is told where they are, against the
 // budgets and next to what others would have built.
 //
-// The binaries come from the environment variables PAUSE_LINUX_AMD64 and so on, and -idiomatic and the two layouts from
+// The binaries come from the environment variables PAUSE_LINUX_AMD64 and so on, and --idiomatic and the two layouts from
 // IDIOMATIC, PAUSE_LAYOUT and IDIOMATIC_LAYOUT if the flags are not given: each a path, or one in Bazel's runfiles.
 // The C references are compiled on the spot, where a C compiler is on PATH.
 package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -18,33 +18,37 @@ import (
 	"example.com/pause/tests/reference"
 	"example.com/pause/tests/sizes/size"
 	"example.com/pause/tests/targets"
+	"example.com/pause/tools/command"
 )
 
-func main() {
-	var o options
-	flag.StringVar(&o.idiomatic, "idiomatic", os.Getenv("IDIOMATIC"), "the ordinary Go binary to compare with: a path")
-	flag.StringVar(&o.layout, "layout", os.Getenv("PAUSE_LAYOUT"), "the OCI layout of the images to measure: a folder")
-	flag.StringVar(&o.idiomaticLayout, "idiomatic-layout", os.Getenv("IDIOMATIC_LAYOUT"), "the OCI layout of the ordinary image to compare with: a folder")
-	flag.Parse()
-	if flag.NArg() > 0 {
-		fail(fmt.Errorf("unexpected argument %q; see -help", flag.Arg(0)))
-	}
-	// Nothing is printed unless all of it can be.
-	var table, notes bytes.Buffer
-	if err := run(&table, &notes, o); err != nil {
-		fail(err)
-	}
-	if _, err := notes.WriteTo(os.Stderr); err != nil {
-		fail(err)
-	}
-	if _, err := table.WriteTo(os.Stdout); err != nil {
-		fail(err)
-	}
-}
+func main() { newCommand().Main() }
 
-func fail(err error) {
-	fmt.Fprintln(os.Stderr, "sizes:", err)
-	os.Exit(1)
+func newCommand() *command.Command {
+	c := &command.Command{
+		Name: "sizes",
+		Call: "bazel run //tests/sizes --",
+		Summary: "Prints what pause weighs, its nine binaries and its images, against the budgets and next to what others would have\n" +
+			"built.",
+		Examples: []string{"bazel run //tests/sizes"},
+	}
+	var o options
+	c.Flags.StringVar(&o.idiomatic, "idiomatic", os.Getenv("IDIOMATIC"), "the ordinary Go `binary` to compare with")
+	c.Flags.StringVar(&o.layout, "layout", os.Getenv("PAUSE_LAYOUT"), "`folder` with the OCI layout of the images to measure")
+	c.Flags.StringVar(&o.idiomaticLayout, "idiomatic-layout", os.Getenv("IDIOMATIC_LAYOUT"),
+		"`folder` with the OCI layout of the ordinary image to compare with")
+	c.Run = func(_ context.Context, _ []string, stdout io.Writer) error {
+		// Nothing is printed unless all of it can be.
+		var table, notes bytes.Buffer
+		if err := run(&table, &notes, o); err != nil {
+			return err
+		}
+		if _, err := notes.WriteTo(os.Stderr); err != nil {
+			return err
+		}
+		_, err := table.WriteTo(stdout)
+		return err
+	}
+	return c
 }
 
 // options are the flags; an empty one leaves its part of the tables out.
@@ -71,7 +75,7 @@ func run(out, notes io.Writer, o options) error {
 		ours = append(ours, row)
 	}
 	if len(ours) == 0 && o.layout == "" {
-		return errors.New("nothing to measure: set PAUSE_LINUX_AMD64 and so on to the binaries, or give -layout; `bazel run //tests/sizes` does it all")
+		return errors.New("nothing to measure: set PAUSE_LINUX_AMD64 and so on to the binaries, or give --layout; `bazel run //tests/sizes` does it all")
 	}
 
 	if len(ours) > 0 {

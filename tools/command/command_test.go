@@ -278,11 +278,15 @@ func TestSignals(t *testing.T) {
 		close(ended)
 	}()
 	// The second signal may come before the process has dealt with the first.
+	patience := time.After(10 * time.Second)
 	for again := true; again; {
 		_ = cmd.Process.Signal(syscall.SIGINT) // it may have ended
 		select {
 		case <-ended:
 			again = false
+		case <-patience:
+			_ = cmd.Process.Kill() // the state says it
+			patience = nil
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

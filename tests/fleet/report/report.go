@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -274,27 +273,3 @@ func (r Report) rounded() Report {
 }
 
 func round(v float64) float64 { return math.Round(v*1000) / 1000 }
-
-// WriteFile writes what write makes to path: all of it or, on an error, nothing.
-func WriteFile(path string, write func(io.Writer) error) (err error) {
-	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(temporary.Name())
-		}
-	}()
-	err = write(temporary)
-	if chmod := temporary.Chmod(0o644); err == nil {
-		err = chmod
-	}
-	if closed := temporary.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), path)
-}

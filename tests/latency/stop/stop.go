@@ -4,6 +4,7 @@
 package stop
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -30,14 +31,17 @@ type Result struct {
 
 // Measure runs each program runs times as PID 1 of a namespace of its own, sends it SIGTERM once it is idle, and waits
 // until it has ended. The programs take turns, so that whatever else the machine does strikes them alike. Progress, if
-// not nil, is called after each turn.
-func Measure(programs []Program, runs int, progress func(turn int)) ([]Result, error) {
+// not nil, is called after each turn. When ctx ends, it stops after the run that it is at.
+func Measure(ctx context.Context, programs []Program, runs int, progress func(turn int)) ([]Result, error) {
 	results := make([]Result, len(programs))
 	for i, p := range programs {
 		results[i].Program = p
 	}
 	for turn := range runs {
 		for i := range results {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
 			if err := results[i].run(); err != nil {
 				return nil, fmt.Errorf("%s: %w", results[i].Name, err)
 			}

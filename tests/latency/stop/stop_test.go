@@ -24,7 +24,7 @@ func TestMeasure(t *testing.T) {
 	}
 	pid1.Available(t)
 	turns := 0
-	results, err := stop.Measure([]stop.Program{{Name: "pause", Path: host.Binary(t)}}, 3, func(turn int) { turns = turn })
+	results, err := stop.Measure(t.Context(), []stop.Program{{Name: "pause", Path: host.Binary(t)}}, 3, func(turn int) { turns = turn })
 	if err != nil {
 		t.Fatal(err)
 	}
