@@ -203,6 +203,20 @@ func TestSealedVersions(t *testing.T) {
 	}
 }
 
+// Every command is among those whose help and errors are tested.
+func TestCommandsAreListed(t *testing.T) {
+	root, names := tree(t)
+	sources := map[string]string{}
+	for _, name := range names {
+		if strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+			sources[name] = string(read(t, root, name))
+		}
+	}
+	for _, problem := range unlisted(sources, string(read(t, root, "tests/commands/BUILD.bazel"))) {
+		t.Error(problem)
+	}
+}
+
 // No tracked file names a folder or a host of the machine it was written on.
 func TestNoMachineNames(t *testing.T) {
 	root, names := tree(t)

@@ -55,6 +55,27 @@ func sealedVersions(goModules, moduleBazel, goVersion string) (problems []string
 	return problems
 }
 
+var mainFunc = regexp.MustCompile(`(?m)^func main\(\)`)
+
+// otherPrograms are those that are no commands for people, with the reason.
+var otherPrograms = map[string]string{
+	"pause":           "it is what is shipped",
+	"sealed/prepare":  "bazelw builds and calls it, alone",
+	"tests/consumer":  "it is what another module would ship",
+	"tests/idiomatic": "it is what is compared with",
+}
+
+// unlisted returns the programs among Go sources, by their names, whose labels are not in the BUILD file build.
+func unlisted(sources map[string]string, build string) (problems []string) {
+	for name, content := range sources {
+		dir := path.Dir(name)
+		if otherPrograms[dir] == "" && mainFunc.MatchString(content) && !strings.Contains(build, `"//`+dir+`"`) {
+			problems = append(problems, fmt.Sprintf("%s: the command //%s is not listed in tests/commands/BUILD.bazel", name, dir))
+		}
+	}
+	return problems
+}
+
 // names are what must not be in a tracked file: whose they are, and how they are found.
 type names []struct {
 	what    string
