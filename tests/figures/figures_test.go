@@ -225,32 +225,6 @@ func TestGenerateRefuses(t *testing.T) {
 	}
 }
 
-// The usage names everything that can be measured; what cannot is refused with the same names, before anything is done.
-func TestRun(t *testing.T) {
-	var out strings.Builder
-	if err := run(t.Context(), []string{"--help"}, &out, io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range measurements {
-		if !strings.Contains(out.String(), "\n  "+m.name+" ") {
-			t.Errorf("--help does not tell of %s:\n%s", m.name, out.String())
-		}
-	}
-	for want, args := range map[string][]string{
-		`"speed" cannot be measured; what can is latency, `: {"--measure=latency,speed"},
-		`unexpected argument "all"`:                         {"all"},
-		"-no-such-flag":                                     {"--no-such-flag"},
-	} {
-		err := run(t.Context(), args, io.Discard, io.Discard)
-		if err == nil || !errors.Is(err, errUsage) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%q: got %v; want one line with %q", args, err, want)
-		}
-	}
-	if all, err := choose("all"); err != nil || len(all) != len(measurements) {
-		t.Errorf("all: got %d, %v", len(all), err)
-	}
-}
-
 // fakeBazel makes a checkout whose bazelw does what script says; $out is the file of --json.
 func fakeBazel(t *testing.T, script string) string {
 	t.Helper()
@@ -309,5 +283,14 @@ func TestSizesAreRounded(t *testing.T) {
 		if got := times(test.bytes, test.base); got != test.want {
 			t.Errorf("%d / %d: got %s; want %s", test.bytes, test.base, got, test.want)
 		}
+	}
+}
+
+// What cannot be measured is wrong usage, and the error names what can.
+func TestUnknownMeasurement(t *testing.T) {
+	var said strings.Builder
+	code := newCommand().Execute(t.Context(), []string{"--measure=latency,weather"}, io.Discard, &said)
+	if code != 2 || !strings.Contains(said.String(), `"weather" cannot be measured`) || !strings.Contains(said.String(), "fleet") {
+		t.Errorf("exit code %d, %q", code, said.String())
 	}
 }

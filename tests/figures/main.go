@@ -10,86 +10,57 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"example.com/pause/tests/bazel"
 	"example.com/pause/tests/machine"
-	"example.com/pause/tools/oci/stage"
+	"example.com/pause/tools/command"
+	"example.com/pause/tools/stage"
 )
 
-// Exit codes.
-const (
-	exitFailed = 1 // nothing is half-written
-	exitUsage  = 2
-)
+func main() { newCommand().Main() }
 
-// errUsage marks what was called wrongly.
-var errUsage = errors.New("see --help")
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	if err == nil {
-		return
-	}
-	fmt.Fprintln(os.Stderr, "figures:", err)
-	stop()
-	if errors.Is(err, errUsage) {
-		os.Exit(exitUsage)
-	}
-	os.Exit(exitFailed)
-}
-
-// usage is what --help prints.
-func usage() string {
-	var b strings.Builder
-	b.WriteString(`Writes every figure that README.md, CONTRIBUTING.md and docs/*.md quote, and the plots beside them.
-
-  bazel run //:figures                                from the build, and what is kept in docs/figures
-  bazel run //:figures -- --measure=latency,cache     measure these again first, and keep what comes out
-  bazel run //:figures -- --measure=all               measure all of them
-
-What can be measured, each by a command of its own, one after the other, on a machine that does nothing else:
-
-`)
+func newCommand() *command.Command {
+	var summary strings.Builder
+	summary.WriteString("Writes every figure that README.md, CONTRIBUTING.md and docs/*.md quote, and the plots beside them: from the build, and\n" +
+		"from what was measured and is kept in docs/figures. It prints the name of each file that it changed. What can be measured\n" +
+		"again, each by a command of its own, on a machine that does nothing else:\n")
 	for _, m := range measurements {
-		fmt.Fprintf(&b, "  %-9s %s\n", m.name, m.summary)
+		fmt.Fprintf(&summary, "\n- %s: %s", m.name, m.summary)
 	}
-	b.WriteString(`
-It prints the name of each file that it changed. Exit codes: 0, all is written; 1, something failed, and no file is half-written,
-or a size in a document's text is left to its author; 2, it was called wrongly.
-`)
-	return b.String()
+	c := &command.Command{
+		Name:    "figures",
+		Call:    "bazel run //:figures --",
+		Summary: summary.String(),
+		Examples: []string{
+			"bazel run //:figures",
+			"bazel run //:figures -- --measure=latency,cache",
+			"bazel run //:figures -- --measure=all",
+		},
+		Exit: map[int]string{
+			0: "all is written",
+			1: "something failed, and no file is half-written; or a size in a document's text is left to its author",
+		},
+	}
+	list := c.Flags.String("measure", "", "`names` of what to measure again, with commas between them, or all")
+	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) error {
+		return run(ctx, *list, stdout, os.Stderr)
+	}
+	return c
 }
 
-// run is main without the process.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("figures", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	list := flags.String("measure", "", "what to measure again: names with commas between them, or all")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		_, err := io.WriteString(stdout, usage())
-		return err
-	} else if err != nil {
-		return fmt.Errorf("%w; %w", err, errUsage)
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q; %w", flags.Arg(0), errUsage)
-	}
-	wanted, err := choose(*list)
+// run measures what list names, and writes the documents.
+func run(ctx context.Context, list string, stdout, stderr io.Writer) error {
+	wanted, err := choose(list)
 	if err != nil {
 		return err
 	}
@@ -131,7 +102,7 @@ func choose(list string) ([]measurement, error) {
 	for name := range strings.SplitSeq(list, ",") {
 		m, ok := measured(name)
 		if !ok {
-			return nil, fmt.Errorf("--measure=%s: %q cannot be measured; what can is %s, or all; %w", list, name, names(), errUsage)
+			return nil, command.Wrong("--measure=%s: %q cannot be measured; what can is %s, or all", list, name, names())
 		}
 		chosen = append(chosen, m)
 	}
