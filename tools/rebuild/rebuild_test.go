@@ -107,7 +107,7 @@ func TestRebuildReadsTheDataOfTheBuild(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "images", "arches.bzl"), []byte(row), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	replace(t, dir, "images/annotations.bzl", "smallest", "tiniest")
+	replace(t, dir, "images/annotations.bzl", "honours", "heeds")
 	got := map[string]string{}
 	err := Run(t.Context(), dir, sdk(t), t.TempDir(), func(r Result) { got[r.Name] = strings.Join(r.Differences, "\n") })
 	if err != nil {
