@@ -166,12 +166,12 @@ func writeSDKRepository(rulesGo, sdk, goVersion string) error {
 // writeBazelrc writes the part of the sealed configuration that depends on where the root is.
 // final is the folder that dir will be renamed to.
 func (p *preparation) writeBazelrc(dir, final string) error {
-	java, err := filepath.Glob(filepath.Join(dir, "root/usr/lib/jvm/java-*-openjdk-amd64/bin/java"))
+	java, err := filepath.Glob(filepath.Join(dir, "rootfs/usr/lib/jvm/java-*-openjdk-amd64/bin/java"))
 	if err != nil || len(java) == 0 {
 		return fmt.Errorf("the sealed root has no Java runtime; sealed/packages.txt must name the one that bazel-bootstrap uses")
 	}
-	javabase := strings.TrimPrefix(filepath.Dir(filepath.Dir(java[len(java)-1])), filepath.Join(dir, "root"))
-	share := final + "/root/usr/share/bazel"
+	javabase := strings.TrimPrefix(filepath.Dir(filepath.Dir(java[len(java)-1])), filepath.Join(dir, "rootfs"))
+	share := final + "/rootfs/usr/share/bazel"
 	var rc strings.Builder
 	rc.WriteString("# Written by sealed/prepare; sealed/bazelrc has the rest.\n")
 	fmt.Fprintf(&rc, "startup --server_javabase=%s\n", javabase)

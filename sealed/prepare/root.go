@@ -110,7 +110,7 @@ func (a apt) setUp(ctx context.Context, mirror string, without []string) error {
 	return os.MkdirAll(filepath.Join(a.dir, "none"), 0o755)
 }
 
-// makeRoot downloads the packages and unpacks them into dir/root.
+// makeRoot downloads the packages and unpacks them into dir/rootfs.
 func (p *preparation) makeRoot(ctx context.Context, list packages, dir string) error {
 	for _, tool := range []string{"apt-get", "apt-config", "dpkg-deb", "tar"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -132,7 +132,7 @@ func (p *preparation) makeRoot(ctx context.Context, list packages, dir string) e
 	if err != nil {
 		return err
 	}
-	root := filepath.Join(dir, "root")
+	root := filepath.Join(dir, "rootfs")
 	if err := p.unpack(ctx, files, list.withoutFiles, root); err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ func checkProcess(t *testing.T, pid int, filtered bool) {
 	}
 	checkProgram(t, pid)
 	// Root outside of the container may write wherever the mount allows it.
-	probe := fmt.Sprintf("/proc/%d/root/probe", pid)
+	probe := filepath.Join("/proc", strconv.Itoa(pid), "root", "probe")
 	if err := os.WriteFile(probe, nil, 0o600); !errors.Is(err, syscall.EROFS) {
 		t.Errorf("writing into the container's root: %v, want: %v", err, syscall.EROFS)
 	}
