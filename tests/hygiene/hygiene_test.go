@@ -4,7 +4,8 @@
 // Bazel has no glob over packages, so the sources cannot all be declared as inputs without a list in every package that
 // somebody would forget to extend. These tests look at the tree itself instead, where Bazel's links to the sources lead.
 // The price: Bazel cannot know when they are out of date (they carry the tag external and run every time), and they do
-// not run on a remote machine (no-remote). In return nothing that is tracked can escape them.
+// not run on a remote machine (no-remote). In return nothing that is tracked can escape them. They run in parallel, since
+// somebody waits for them each time.
 package hygiene
 
 import (
@@ -74,24 +75,27 @@ func read(t *testing.T, root, name string) []byte {
 
 // Every file is as its formatter leaves it, and buildifier has no warning.
 func TestFormatted(t *testing.T) {
+	t.Parallel()
 	root, names := tree(t)
 	module, err := format.ReadModule(root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		content := read(t, root, name)
-		formatted, findings, err := format.File(name, content, module)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		for _, finding := range findings {
-			t.Error(finding)
-		}
-		if !bytes.Equal(content, formatted) {
-			t.Errorf("%s: line %d is not formatted; bazel run //tools:format", name, firstDifference(content, formatted))
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			content := read(t, root, name)
+			formatted, findings, err := format.File(name, content, module)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, finding := range findings {
+				t.Error(finding)
+			}
+			if !bytes.Equal(content, formatted) {
+				t.Errorf("%s: line %d is not formatted; bazel run //tools:format", name, firstDifference(content, formatted))
+			}
+		})
 	}
 }
 
@@ -108,6 +112,7 @@ func firstDifference(a, b []byte) int {
 
 // shellcheck finds nothing in the shell scripts.
 func TestShellcheck(t *testing.T) {
+	t.Parallel()
 	shellcheck := need.Program(t, "shellcheck", "shellcheck")
 	root, names := tree(t)
 	var scripts []string
@@ -128,6 +133,7 @@ func TestShellcheck(t *testing.T) {
 
 // actionlint, and through it shellcheck, find nothing in the workflows, and every action is pinned by its full commit.
 func TestWorkflows(t *testing.T) {
+	t.Parallel()
 	shellcheck := need.Program(t, "shellcheck", "shellcheck")
 	root, names := tree(t)
 	var out bytes.Buffer
@@ -162,6 +168,7 @@ func TestWorkflows(t *testing.T) {
 
 // .bazelversion names the Bazel that runs this test, unless another one was asked for.
 func TestBazelVersion(t *testing.T) {
+	t.Parallel()
 	running := os.Getenv("BAZEL_VERSION")
 	if running == "" {
 		// Debian's Bazel may not know its own version; sealed/prepare has held the package's version to .bazelversion.
@@ -181,6 +188,7 @@ func TestBazelVersion(t *testing.T) {
 
 // go.mod's Go is the SDK that compiled this test.
 func TestGoVersion(t *testing.T) {
+	t.Parallel()
 	need.That(t, os.Getenv("SOURCE") != "", "this test does not run under Bazel, so any Go may have compiled it")
 	module, err := format.ReadModule(workspace(t))
 	if err != nil {
@@ -193,6 +201,7 @@ func TestGoVersion(t *testing.T) {
 
 // The sealed root's Go modules have the versions of MODULE.bazel and go.mod.
 func TestSealedVersions(t *testing.T) {
+	t.Parallel()
 	root := workspace(t)
 	module, err := format.ReadModule(root)
 	if err != nil {
@@ -205,6 +214,7 @@ func TestSealedVersions(t *testing.T) {
 
 // Every command is among those whose help and errors are tested.
 func TestCommandsAreListed(t *testing.T) {
+	t.Parallel()
 	root, names := tree(t)
 	sources := map[string]string{}
 	for _, name := range names {
@@ -219,6 +229,7 @@ func TestCommandsAreListed(t *testing.T) {
 
 // No tracked file names a folder or a host of the machine it was written on.
 func TestNoMachineNames(t *testing.T) {
+	t.Parallel()
 	root, names := tree(t)
 	forbidden := machineNames(root)
 	for _, name := range names {
@@ -230,6 +241,7 @@ func TestNoMachineNames(t *testing.T) {
 
 // Every relative link in a document leads to a file that is tracked, and to a heading that exists.
 func TestLinks(t *testing.T) {
+	t.Parallel()
 	root, names := tree(t)
 	documents := map[string]string{}
 	for _, name := range names {

@@ -13,7 +13,7 @@ func TestRules(t *testing.T) {
 		return map[string]string{"docs/a.md": text, "b.md": "# One `two` three\n\n# Same\n\n# Same\n"}
 	}
 	tracked := []string{"docs/a.md", "b.md"}
-	forbidden := append(machineNames("/srv/builds"+"/tree"), names{{"planted", regexp.MustCompile(`mirror\.example`)}}...)
+	forbidden := append(machineNames("/srv/builds"+"/tree"), names{{"planted", "mirror.example", regexp.MustCompile(`mirror\.example`)}}...)
 	for name, test := range map[string]struct {
 		problems []string
 		want     int
