@@ -59,10 +59,7 @@ func newCommand() *command.Command {
 		defer func() { err = errors.Join(err, bazel.RemoveAll(site.Dir)) }()
 		c := &check{Site: site, ctx: ctx, nginx: program, out: stdout}
 		defer func() { err = errors.Join(err, c.close()) }()
-		if c.report.Machine, err = machine.This(); err != nil {
-			return err
-		}
-		if c.report.Load, err = machine.Load(); err != nil {
+		if c.report.State, err = machine.Now(); err != nil {
 			return err
 		}
 		if err := c.all(); err != nil || *file == "" {

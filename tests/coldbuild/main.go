@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,8 @@ import (
 
 	"example.com/pause/tests/bazel"
 	"example.com/pause/tests/coldbuild/report"
+	"example.com/pause/tests/machine"
+	"example.com/pause/tests/targets"
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/stage"
 )
@@ -51,9 +52,6 @@ func newCommand() *command.Command {
 			return err
 		}
 		defer func() { err = errors.Join(err, bazel.RemoveAll(site.Dir)) }()
-		if *output != "" && !filepath.IsAbs(*output) {
-			*output = filepath.Join(site.Workspace, *output)
-		}
 		m := measurement{Site: site, ctx: ctx}
 		return m.all(*rounds, *output, stdout)
 	}
@@ -68,7 +66,11 @@ type measurement struct {
 
 // all builds everything rounds times, prints the table, and writes the result to the file output unless that is "".
 func (m *measurement) all(rounds int, output string, stdout io.Writer) error {
-	result := report.Report{Machine: report.ThisMachine(), Rounds: rounds}
+	state, err := machine.Now()
+	if err != nil {
+		return err
+	}
+	result := report.Report{State: state, Rounds: rounds}
 	for _, b := range builds {
 		result.Builds = append(result.Builds, report.Build{Name: b.name, Target: b.target})
 	}
@@ -80,14 +82,10 @@ func (m *measurement) all(rounds int, output string, stdout io.Writer) error {
 			}
 		}
 	}
-	if err := result.Write(stdout); err != nil || output == "" {
+	if err := result.Text(stdout); err != nil || output == "" {
 		return err
 	}
-	return stage.File(output, func(f *os.File) error {
-		encoder := json.NewEncoder(f)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(result)
-	})
+	return stage.File(targets.FromWorkingDirectory(output), func(f *os.File) error { return result.JSON(f) })
 }
 
 // idle is how often each build is repeated with nothing to do.

@@ -125,7 +125,7 @@ func tree(readme string, bytes int) fstest.MapFS {
 		"README.md":               {Data: []byte(readme)},
 		"docs/a.md":               {Data: []byte("text\n")},
 		"docs/figures/fleet.json": {Data: []byte(fleet)},
-		"docs/figures/build.json": {Data: []byte(`{"machine": "linux", "rounds": 1, "builds": [{"name": "nine", "cold_seconds": [5.04], "idle_seconds": [0.2]},
+		"docs/figures/build.json": {Data: []byte(`{"machine": {"kernel": "6.1"}, "load": "0.10", "rounds": 1, "builds": [{"name": "nine", "cold_seconds": [5.04], "idle_seconds": [0.2]},
 			{"name": "one", "cold_seconds": [10], "idle_seconds": [0.3]}]}`)},
 	}
 }
@@ -142,7 +142,7 @@ func TestGenerate(t *testing.T) {
 		"# Title\n", "| linux/amd64 | 400 | 300 | 202 | 301 | **803** |", "| C with musl, as published | - | 17.7 kB, 22.0 times |",
 		"| registry.k8s.io/pause:3.9, as published | 744 kB, 1,860 times | - |", "| ordinary Go, in tests/idiomatic | 1,600 kB, 4,000 times | 901 kB, 1,120 times |",
 		"    memory each, kB  88.5\n", "10000 pods / 110 a node", "Not measured yet: `bazel run //:figures -- --measure=latency`",
-		"| ELF, bytes | 400 | 401 |", "    linux; medians of 1\n", "ratio 0.50",
+		"| ELF, bytes | 400 | 401 |", "load 0.10; medians of 1\n", "ratio 0.50",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), strings.Join(strings.Fields(want), " ")) {
 			t.Errorf("no %q in\n%s", want, text)
@@ -215,7 +215,7 @@ func TestGenerateRefuses(t *testing.T) {
 	for want, root := range map[string]fs.FS{
 		"README.md: line 1: there is no block \"x\"; the blocks are build, cache, fleet": tree("<!-- figures: x -->\n<!-- /figures -->\n", 400),
 		"README.md: line 1: the block \"sizes\" does not end":                            tree("<!-- figures: sizes -->\n", 400),
-		"docs/figures/fleet.json: not the JSON of a fleet":                               broken,
+		"docs/figures/fleet.json: not the JSON of tests/fleet":                           broken,
 		"docs/figures/build.json: not the JSON of tests/coldbuild":                       broken,
 		"it has no README.md": fstest.MapFS{},
 	} {

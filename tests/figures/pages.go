@@ -90,7 +90,7 @@ func blocks(b *build, s stored) map[string]func() (string, error) {
 		"programs":    made(b.programsTable),
 		"image-bytes": made(func() string { return anatomy.Markdown(b.parts) }),
 		"latency":     func() (string, error) { return text("latency", s.latency, stop.Report.Text) },
-		"build":       func() (string, error) { return text("build", s.build, coldbuild.Report.Write) },
+		"build":       func() (string, error) { return text("build", s.build, coldbuild.Report.Text) },
 		"fleet":       func() (string, error) { return text("fleet", s.fleet, fleet.Report.Text) },
 		"plan": func() (string, error) {
 			return text("fleet", s.fleet, func(r fleet.Report, w io.Writer) error { return fleet.DefaultPlan.Text(w, r) })

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"slices"
 	"strings"
 
 	cache "example.com/pause/tests/cache/report"
@@ -34,7 +32,7 @@ var measurements = []measurement{
 	},
 	{
 		"build", "//tests/coldbuild", nil, "building from nothing; tens of minutes, and 4 GB of disk",
-		func(data []byte) error { _, err := parseBuild(data); return err },
+		func(data []byte) error { _, err := coldbuild.Parse(data); return err },
 	},
 	{
 		"fleet", "//tests/fleet",
@@ -86,7 +84,7 @@ func readStored(root fs.FS) (stored, error) {
 	var s stored
 	err := errors.Join(
 		readOne(root, "latency", &s.latency, stop.Parse),
-		readOne(root, "build", &s.build, parseBuild),
+		readOne(root, "build", &s.build, coldbuild.Parse),
 		readOne(root, "fleet", &s.fleet, fleet.Parse),
 		readOne(root, "cache", &s.cache, cache.Parse),
 	)
@@ -108,18 +106,6 @@ func readOne[R any](root fs.FS, name string, into **R, parse func([]byte) (R, er
 	}
 	*into = &r
 	return nil
-}
-
-// parseBuild reads what tests/coldbuild writes.
-func parseBuild(data []byte) (coldbuild.Report, error) {
-	var r coldbuild.Report
-	if err := json.Unmarshal(data, &r); err != nil {
-		return r, fmt.Errorf("not the JSON of tests/coldbuild: %w", err)
-	}
-	if len(r.Builds) == 0 || slices.ContainsFunc(r.Builds, func(b coldbuild.Build) bool { return len(b.Cold) == 0 }) {
-		return r, errors.New("not the JSON of tests/coldbuild: it has no build, or one without a time")
-	}
-	return r, nil
 }
 
 // text is a block of what a command printed, or a line that it has not been measured yet.

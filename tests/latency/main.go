@@ -59,10 +59,7 @@ func run(ctx context.Context, stdout io.Writer, runs int, file string) error {
 		return err
 	}
 	var r stop.Report
-	if r.Machine, err = machine.This(); err != nil {
-		return err
-	}
-	if r.Load, err = machine.Load(); err != nil {
+	if r.State, err = machine.Now(); err != nil {
 		return err
 	}
 	line := progress.Start("measuring")

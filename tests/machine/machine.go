@@ -66,6 +66,25 @@ func value(content []byte, name string) string {
 	return ""
 }
 
+// State is the state of a machine before a measurement.
+type State struct {
+	Machine Machine `json:"machine"`
+	Load    string  `json:"load"` // as of Load
+}
+
+// Now returns the state of this machine. It is an error if that has no /proc of Linux.
+func Now() (State, error) {
+	m, err := This()
+	if err != nil {
+		return State{}, err
+	}
+	load, err := Load()
+	return State{Machine: m, Load: load}, err
+}
+
+// String describes the state in a line.
+func (s State) String() string { return fmt.Sprintf("%s, load %s", s.Machine, s.Load) }
+
 // Load returns how many processes wanted a CPU in the last minute, as the first figure of /proc/loadavg: what a
 // measurement has to share the machine with, if it is taken before.
 func Load() (string, error) {

@@ -37,29 +37,28 @@ type block struct {
 	bits     int          // all of the block
 }
 
-// fixedLit and fixedDist are the lengths of the fixed codes (RFC 1951, section 3.2.6). The last two literal symbols and
-// distance symbols never occur, but take part in the code.
-var (
-	fixedLit  [numLit + 2]int
-	fixedDist [numDist + 2]int
-)
+// fixedLit and fixedDist are those of FixedLengths.
+var fixedLit, fixedDist = FixedLengths()
 
-func init() {
-	for i := range fixedLit {
+// FixedLengths returns the lengths, in bits, of the fixed codes (RFC 1951, section 3.2.6): for each literal or length symbol,
+// and for each distance symbol. The last two symbols of either never occur, but take part in the code.
+func FixedLengths() (literals [numLit + 2]int, distances [numDist + 2]int) {
+	for i := range literals {
 		switch {
 		case i < 144:
-			fixedLit[i] = 8
+			literals[i] = 8
 		case i < 256:
-			fixedLit[i] = 9
+			literals[i] = 9
 		case i < 280:
-			fixedLit[i] = 7
+			literals[i] = 7
 		default:
-			fixedLit[i] = 8
+			literals[i] = 8
 		}
 	}
-	for i := range fixedDist {
-		fixedDist[i] = 5
+	for i := range distances {
+		distances[i] = 5
 	}
+	return literals, distances
 }
 
 // modelOf is the model of a code: symbols without a code are priced at absent.

@@ -2,20 +2,18 @@
 package report
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
 	"example.com/pause/tests/machine"
+	"example.com/pause/tests/record"
 )
 
 // A Report is the outcome of one command.
 type Report struct {
-	Machine machine.Machine `json:"machine"`
-	Load    string          `json:"load"`   // of the machine in the minute before, as in /proc/loadavg
-	Digest  string          `json:"digest"` // of the images that the first build made
-	Builds  []Build         `json:"builds"`
+	machine.State
+	Digest string  `json:"digest"` // of the images that the first build made
+	Builds []Build `json:"builds"`
 }
 
 // A Build is the outcome of one build.
@@ -50,7 +48,7 @@ func (b Build) Text(w io.Writer) error {
 
 // Text writes the report for people.
 func (r Report) Text(w io.Writer) error {
-	if _, err := fmt.Fprintf(w, "%s, load %s\n\n", r.Machine, r.Load); err != nil {
+	if _, err := fmt.Fprintf(w, "%s\n\n", r.State); err != nil {
 		return err
 	}
 	if err := WriteHead(w); err != nil {
@@ -65,20 +63,14 @@ func (r Report) Text(w io.Writer) error {
 }
 
 // JSON writes the report for programs.
-func (r Report) JSON(w io.Writer) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
-}
+func (r Report) JSON(w io.Writer) error { return record.Write(w, r) }
 
 // Parse reads what JSON wrote. It has one build or more.
 func Parse(data []byte) (Report, error) {
-	var r Report
-	if err := json.Unmarshal(data, &r); err != nil {
-		return r, fmt.Errorf("not the JSON of tests/cache: %w", err)
-	}
-	if len(r.Builds) == 0 {
-		return r, errors.New("not the JSON of tests/cache: it has no build")
-	}
-	return r, nil
+	return record.Parse(data, "tests/cache", func(r Report) string {
+		if len(r.Builds) == 0 {
+			return "build"
+		}
+		return ""
+	})
 }

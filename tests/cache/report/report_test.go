@@ -1,53 +1,28 @@
 package report_test
 
 import (
-	"bytes"
-	"strings"
 	"testing"
 
 	"example.com/pause/tests/cache/report"
 	"example.com/pause/tests/machine"
+	"example.com/pause/tests/record/recordtest"
 )
 
 // The text has a line for each build, which says so if its digest is another; that of the stored JSON is the same.
 func TestText(t *testing.T) {
 	r := report.Report{
-		Machine: machine.Machine{Kernel: "6.1", Architecture: "amd64", CPUs: 2, MemoryKB: 2048}, Load: "0.10", Digest: "sha256:1",
+		State:  machine.State{Machine: machine.Machine{Kernel: "6.1", Architecture: "amd64", CPUs: 2, MemoryKB: 2048}, Load: "0.10"},
+		Digest: "sha256:1",
 		Builds: []report.Build{
 			{Title: "first", Seconds: 114.23, Executed: 70, MBUp: 263.5, Puts: 727, SameDigest: true},
 			{Title: "second", Seconds: 29.4, Hits: 70, MBDown: 263.42, Faults: 3},
 		},
 	}
-	var out strings.Builder
-	if err := r.Text(&out); err != nil {
-		t.Fatal(err)
-	}
-	want := `
+	recordtest.Check(t, r, `
 Linux 6.1, amd64, 2 CPUs, 2 MB, load 0.10
 
 build                                   seconds  hits   run  MB down    MB up   PUTs  faults
 first                                     114.2     0    70     0.00   263.50    727       0  same digest
 second                                     29.4    70     0   263.42     0.00      0       3  ANOTHER DIGEST
-`
-	if got := "\n" + out.String(); got != want {
-		t.Errorf("got%swant%s", got, want)
-	}
-
-	var data bytes.Buffer
-	if err := r.JSON(&data); err != nil {
-		t.Fatal(err)
-	}
-	again, err := report.Parse(data.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var second strings.Builder
-	if err := again.Text(&second); err != nil || second.String() != out.String() {
-		t.Errorf("got\n%s\nfrom the JSON, %v; want\n%s", second.String(), err, out.String())
-	}
-	for name, wrong := range map[string]string{"no JSON": "x", "another's": `{"runs": []}`} {
-		if _, err := report.Parse([]byte(wrong)); err == nil {
-			t.Errorf("%s: read", name)
-		}
-	}
+`, report.Parse)
 }

@@ -1,21 +1,20 @@
-// Package report holds what coldbuild measured, and prints it.
+// Package report holds what builds from cold measured, and shows it: as JSON and as text.
 package report
 
 import (
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"slices"
-	"strings"
 
+	"example.com/pause/tests/machine"
+	"example.com/pause/tests/record"
 	"example.com/pause/tests/table"
 )
 
 // A Report is the result of one run.
 type Report struct {
-	Machine string `json:"machine"`
-	Rounds  int    `json:"rounds"`
+	machine.State
+	Rounds int `json:"rounds"`
 	// Builds are side by side; the first is what the ratio is of.
 	Builds []Build `json:"builds"`
 }
@@ -47,8 +46,8 @@ func (r Report) Ratio() float64 {
 	return Median(r.Builds[0].Cold) / Median(r.Builds[len(r.Builds)-1].Cold)
 }
 
-// Write prints the report as a table. It needs at least one build, with at least one time each.
-func (r Report) Write(out io.Writer) error {
+// Text writes the report for people. It needs at least one build, with at least one time each.
+func (r Report) Text(out io.Writer) error {
 	rows := [][]string{{"build", "target", "actions", "cold, s", "nothing to do, s"}}
 	for _, b := range r.Builds {
 		rows = append(rows, []string{
@@ -56,17 +55,21 @@ func (r Report) Write(out io.Writer) error {
 		})
 	}
 	rows = append(rows, nil, []string{"ratio", "", "", fmt.Sprintf("%.2f", r.Ratio())})
-	if _, err := fmt.Fprintf(out, "%s; medians of %d\n\n", r.Machine, r.Rounds); err != nil {
+	if _, err := fmt.Fprintf(out, "%s; medians of %d\n\n", r.State, r.Rounds); err != nil {
 		return err
 	}
 	return table.Write(out, rows)
 }
 
-// ThisMachine describes the machine that the times are of.
-func ThisMachine() string {
-	system := runtime.GOOS
-	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		system += " " + strings.TrimSpace(string(release))
-	}
-	return fmt.Sprintf("%s, %s, %d CPUs", system, runtime.GOARCH, runtime.NumCPU())
+// JSON writes the report for programs.
+func (r Report) JSON(w io.Writer) error { return record.Write(w, r) }
+
+// Parse reads what JSON wrote. It has one build or more, each with a time.
+func Parse(data []byte) (Report, error) {
+	return record.Parse(data, "tests/coldbuild", func(r Report) string {
+		if len(r.Builds) == 0 || slices.ContainsFunc(r.Builds, func(b Build) bool { return len(b.Cold) == 0 }) {
+			return "build, or one without a time"
+		}
+		return ""
+	})
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"example.com/pause/tools/deflate"
 )
 
 // gzipHeader are the fields that every gzip member begins with (RFC 1952).
@@ -215,23 +217,8 @@ type codes struct{ literals, distances code }
 
 // fixed are the codes of blocks that bring none.
 var fixed = func() codes {
-	literals, distances := make([]int, 288), make([]int, 30)
-	for i := range literals {
-		switch {
-		case i < 144:
-			literals[i] = 8
-		case i < 256:
-			literals[i] = 9
-		case i < 280:
-			literals[i] = 7
-		default:
-			literals[i] = 8
-		}
-	}
-	for i := range distances {
-		distances[i] = 5
-	}
-	return codes{newCode(literals), newCode(distances)}
+	literals, distances := deflate.FixedLengths()
+	return codes{newCode(literals[:]), newCode(distances[:])}
 }()
 
 // codes reads the description of a block's codes.

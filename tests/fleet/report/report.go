@@ -2,8 +2,6 @@
 package report
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -15,6 +13,7 @@ import (
 
 	"example.com/pause/tests/fleet/meminfo"
 	"example.com/pause/tests/machine"
+	"example.com/pause/tests/record"
 )
 
 // Report is the outcome of one command.
@@ -231,22 +230,16 @@ func Read(path string) (Report, error) {
 
 // Parse is Read for the contents of the file.
 func Parse(data []byte) (Report, error) {
-	var r Report
-	if err := json.Unmarshal(data, &r); err != nil {
-		return r, fmt.Errorf("not the JSON of a fleet: %w", err)
-	}
-	if len(r.Runs) == 0 {
-		return r, errors.New("not the JSON of a fleet: it has no run")
-	}
-	return r, nil
+	return record.Parse(data, "tests/fleet", func(r Report) string {
+		if len(r.Runs) == 0 {
+			return "run"
+		}
+		return ""
+	})
 }
 
 // JSON writes the report for programs. Text and SVG of what Read reads from it are those of the report itself.
-func (r Report) JSON(w io.Writer) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(r.rounded())
-}
+func (r Report) JSON(w io.Writer) error { return record.Write(w, r.rounded()) }
 
 // rounded has figures of three digits after the point: more would only make differences noisy.
 func (r Report) rounded() Report {

@@ -1,8 +1,6 @@
 package stop
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -10,13 +8,13 @@ import (
 	"time"
 
 	"example.com/pause/tests/machine"
+	"example.com/pause/tests/record"
 	"example.com/pause/tests/table"
 )
 
 // A Report is the outcome of one command.
 type Report struct {
-	Machine machine.Machine `json:"machine"`
-	Load    string          `json:"load"` // of the machine in the minute before, as in /proc/loadavg
+	machine.State
 	// Programs has pause first, then those that it is compared with.
 	Programs []Summary `json:"programs"`
 }
@@ -55,7 +53,7 @@ func Percentile(ascending []time.Duration, percent int) time.Duration {
 
 // Text writes the report for people: the machine, and a table with the medians as multiples of the first one's.
 func (r Report) Text(out io.Writer) error {
-	if _, err := fmt.Fprintf(out, "%s, load %s\n\n", r.Machine, r.Load); err != nil {
+	if _, err := fmt.Fprintf(out, "%s\n\n", r.State); err != nil {
 		return err
 	}
 	rows := [][]string{{"SIGTERM to exit, as PID 1", "runs", "failed", "median us", "95 % us", "times the first", "threads", "RSS kB"}}
@@ -75,20 +73,14 @@ func (r Report) Text(out io.Writer) error {
 func whole(v float64) string { return table.Thousands(int64(math.Round(v))) }
 
 // JSON writes the report for programs. Text of what Parse reads from it is that of the report itself.
-func (r Report) JSON(w io.Writer) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
-}
+func (r Report) JSON(w io.Writer) error { return record.Write(w, r) }
 
 // Parse reads what JSON wrote. It has one program or more.
 func Parse(data []byte) (Report, error) {
-	var r Report
-	if err := json.Unmarshal(data, &r); err != nil {
-		return r, fmt.Errorf("not the JSON of tests/latency: %w", err)
-	}
-	if len(r.Programs) == 0 {
-		return r, errors.New("not the JSON of tests/latency: it has no program")
-	}
-	return r, nil
+	return record.Parse(data, "tests/latency", func(r Report) string {
+		if len(r.Programs) == 0 {
+			return "program"
+		}
+		return ""
+	})
 }

@@ -1,13 +1,12 @@
 package stop_test
 
 import (
-	"bytes"
-	"strings"
 	"testing"
 	"time"
 
 	"example.com/pause/tests/latency/stop"
 	"example.com/pause/tests/machine"
+	"example.com/pause/tests/record/recordtest"
 )
 
 // A percentile is a duration that was measured: the smallest that enough others do not exceed.
@@ -25,42 +24,20 @@ func TestPercentile(t *testing.T) {
 
 // The report shows medians, and how they compare with the first; so does the one that was stored as JSON.
 func TestReport(t *testing.T) {
-	r := stop.Report{Machine: machine.Machine{Kernel: "6.1", Architecture: "amd64", CPUs: 2, MemoryKB: 2048}, Load: "0.10", Programs: []stop.Summary{
-		stop.Summarize("pause", []time.Duration{100 * time.Microsecond}, 0, 1, 8<<10),
-		stop.Summarize("ordinary Go", []time.Duration{time.Millisecond, 2 * time.Millisecond}, 1, 6, 2<<20),
-		stop.Summarize("never", nil, 3, 1, 4<<10),
-	}}
-	var out strings.Builder
-	if err := r.Text(&out); err != nil {
-		t.Fatal(err)
+	r := stop.Report{
+		State: machine.State{Machine: machine.Machine{Kernel: "6.1", Architecture: "amd64", CPUs: 2, MemoryKB: 2048}, Load: "0.10"},
+		Programs: []stop.Summary{
+			stop.Summarize("pause", []time.Duration{100 * time.Microsecond}, 0, 1, 8<<10),
+			stop.Summarize("ordinary Go", []time.Duration{time.Millisecond, 2 * time.Millisecond}, 1, 6, 2<<20),
+			stop.Summarize("never", nil, 3, 1, 4<<10),
+		},
 	}
-	want := `
+	recordtest.Check(t, r, `
 Linux 6.1, amd64, 2 CPUs, 2 MB, load 0.10
 
 SIGTERM to exit, as PID 1  runs  failed  median us  95 % us  times the first  threads  RSS kB
 pause                         1       0        100      100             1.00        1       8
 ordinary Go                   3       1      1,000    2,000            10.00        6   2,048
 never                         3       3          0        0                -        1       4
-`
-	if got := "\n" + out.String(); got != want {
-		t.Errorf("got%swant%s", got, want)
-	}
-
-	var data bytes.Buffer
-	if err := r.JSON(&data); err != nil {
-		t.Fatal(err)
-	}
-	again, err := stop.Parse(data.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var second strings.Builder
-	if err := again.Text(&second); err != nil || second.String() != out.String() {
-		t.Errorf("got\n%s\nfrom the JSON, %v; want\n%s", second.String(), err, out.String())
-	}
-	for name, wrong := range map[string]string{"no JSON": "x", "another's": `{"runs": []}`} {
-		if _, err := stop.Parse([]byte(wrong)); err == nil {
-			t.Errorf("%s: read", name)
-		}
-	}
+`, stop.Parse)
 }
