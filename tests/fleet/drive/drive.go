@@ -508,8 +508,8 @@ func settled(since meminfo.Info) (meminfo.Info, error) {
 		if err != nil {
 			return nil, err
 		}
-		moved := now["MemAvailable"] - last["MemAvailable"]
-		if since != nil && max(moved, -moved)*500 < max(1, since["MemAvailable"]-now["MemAvailable"]) || since == nil && max(moved, -moved) < 256 {
+		moved := now.Available() - last.Available()
+		if since != nil && max(moved, -moved)*500 < max(1, since.Available()-now.Available()) || since == nil && max(moved, -moved) < 256 {
 			return now, nil
 		}
 		last = now

@@ -1,6 +1,7 @@
 package meminfo
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -41,11 +42,40 @@ func TestParseRefusesOtherText(t *testing.T) {
 	}
 }
 
-// The cost is what each of n took of what was available, and added to each component.
+// What waits in the lists of all CPUs and zones is added up; high and low marks and other zones' figures are not.
+func TestParseZones(t *testing.T) {
+	const zones = `Node 0, zone   Normal
+  pages free     4000000
+        low      7000
+  pagesets
+    cpu: 0
+              count:    300
+              high:     13000
+    cpu: 1
+              count:    21
+  vm stats threshold: 32
+Node 0, zone  Movable
+  pages free     0
+  pagesets
+    cpu: 0
+              count:    4
+`
+	got, err := ParseZones(strings.NewReader(zones))
+	if want := int64(325 * os.Getpagesize() / 1024); err != nil || got != want {
+		t.Errorf("got %d kB, %v; want %d", got, err, want)
+	}
+	for text, want := range map[string]string{"": "no pagesets", "pagesets\ncount: many\n": `" many"`} {
+		if _, err := ParseZones(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got error %v, want one with %s", text, err, want)
+		}
+	}
+}
+
+// The cost is what each of n took of what was available, on the lists of CPUs too, and added to each component.
 func TestPerDividesTheDifference(t *testing.T) {
 	cost := Per(100,
-		Info{"MemAvailable": 5000, "AnonPages": 100, "Shmem": 7},
-		Info{"MemAvailable": 1000, "AnonPages": 850, "Shmem": 7, "KernelStack": 1600})
+		Info{"MemAvailable": 5000, onLists: 900, "AnonPages": 100, "Shmem": 7},
+		Info{"MemAvailable": 1800, onLists: 100, "AnonPages": 850, "Shmem": 7, "KernelStack": 1600})
 	if cost.Available != 40 {
 		t.Errorf("available: got %v, want 40", cost.Available)
 	}
