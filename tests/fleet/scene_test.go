@@ -56,7 +56,8 @@ func exitWith(err error) {
 	os.Exit(0)
 }
 
-// trial is a run of the command in a scene. Unless Victim is "", a process is sent Signal when Delay has passed.
+// trial is a run of the command in a scene. Unless Victim is "", a process is sent Signal when Delay has passed; if it is gone
+// by then, the command runs again, and it is sent Signal sooner.
 type trial struct {
 	Args   []string
 	Victim victim
@@ -137,6 +138,11 @@ func scene() error {
 	}
 	for _, trial := range trials {
 		o, err := trial.play(before)
+		// A moment after the end strikes nobody; an earlier one is tried, as long as nothing was wrong.
+		for err == nil && trial.Victim != "" && !o.Hit && len(o.Left)+len(o.Removed) == 0 && trial.Delay > 0 {
+			trial.Delay = trial.Delay / 2 / time.Millisecond * time.Millisecond
+			o, err = trial.play(before)
+		}
 		if err != nil {
 			return err
 		}
