@@ -212,6 +212,19 @@ func TestSealedVersions(t *testing.T) {
 	}
 }
 
+// The version is the same wherever it has to stand.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	root := workspace(t)
+	files := map[string]string{}
+	for name := range versionPlaces {
+		files[name] = string(read(t, root, name))
+	}
+	for _, problem := range otherVersions(files) {
+		t.Error(problem)
+	}
+}
+
 // Every command is among those whose help and errors are tested.
 func TestCommandsAreListed(t *testing.T) {
 	t.Parallel()

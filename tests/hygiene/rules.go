@@ -54,6 +54,37 @@ func sealedVersions(goModules, moduleBazel, goVersion string) (problems []string
 	return problems
 }
 
+// versionPlaces are where the version of the program and of the image stands. Each is there for a reason of its own: modules
+// and rules have to say theirs in literals, and the program must build without Bazel.
+var versionPlaces = map[string]*regexp.Regexp{
+	"MODULE.bazel":                       regexp.MustCompile(`module\([^)]*version = "([^"]*)"`),
+	"README.md":                          regexp.MustCompile("`pause ([0-9][^`]*)`"),
+	"images/annotations.bzl":             regexp.MustCompile(`(?m)^VERSION = "([^"]*)"`),
+	"tests/idiomatic/main.go":            regexp.MustCompile(`(?m)^const version = "([^"]*)"`),
+	"tools/freestanding.bzl":             regexp.MustCompile(`"version": attr\.string\(\s*default = "([^"]*)"`),
+	"tools/freestanding/freestanding.go": regexp.MustCompile(`(?m)^const DefaultVersion = "([^"]*)"`),
+}
+
+// otherVersions returns the places among files, by their names, that have another version than the image.
+func otherVersions(files map[string]string) (problems []string) {
+	const image = "images/annotations.bzl"
+	found := map[string]string{}
+	for name, pattern := range versionPlaces {
+		m := pattern.FindStringSubmatch(files[name])
+		if m == nil {
+			problems = append(problems, fmt.Sprintf("%s: there is no version where one is expected", name))
+			continue
+		}
+		found[name] = m[1]
+	}
+	for name, version := range found {
+		if found[image] != "" && version != found[image] {
+			problems = append(problems, fmt.Sprintf("%s says version %s, and %s says %s", name, version, image, found[image]))
+		}
+	}
+	return problems
+}
+
 var mainFunc = regexp.MustCompile(`(?m)^func main\(\)`)
 
 // otherPrograms are those that are no commands for people, with the reason.

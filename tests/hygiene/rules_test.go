@@ -12,6 +12,13 @@ func TestRules(t *testing.T) {
 	documents := func(text string) map[string]string {
 		return map[string]string{"docs/a.md": text, "b.md": "# One `two` three\n\n# Same\n\n# Same\n"}
 	}
+	versions := func(program string) map[string]string {
+		return map[string]string{
+			"MODULE.bazel": "module(\n    name = \"p\",\n    version = \"2\",\n)", "README.md": "| `pause 2` |", "images/annotations.bzl": "VERSION = \"2\"",
+			"tests/idiomatic/main.go": "const version = \"2\"", "tools/freestanding.bzl": "\"version\": attr.string(\n default = \"2\"",
+			"tools/freestanding/freestanding.go": program,
+		}
+	}
 	tracked := []string{"docs/a.md", "b.md"}
 	forbidden := append(machineNames("/srv/builds"+"/tree"), names{{"planted", "mirror.example", regexp.MustCompile(`mirror\.example`)}}...)
 	for name, test := range map[string]struct {
@@ -25,6 +32,9 @@ func TestRules(t *testing.T) {
 		"other version":       {sealedVersions("g p v1.0.1 h1:a\n", `bazel_dep(name = "g", version = "1.0.0")`, "1.2.3"), 1},
 		"other toolchain":     {sealedVersions("go_sdk p v0.0.1-go1.2.4.linux-amd64 h1:a\n", "", "1.2.3"), 1},
 		"no modules":          {sealedVersions("", "", "1.2.3"), 1},
+		"one version":         {otherVersions(versions("const DefaultVersion = \"2\"")), 0},
+		"two versions":        {otherVersions(versions("const DefaultVersion = \"1\"")), 1},
+		"no version":          {otherVersions(versions("")), 1},
 		"command listed":      {unlisted(map[string]string{"a/b/main.go": "\nfunc main() {}\n", "a/c.go": "// func main() {}"}, `["//a/b"]`), 0},
 		"command not listed":  {unlisted(map[string]string{"a/b/main.go": "\nfunc main() {}\n"}, `["//a/b/c"]`), 1},
 		"what is shipped":     {unlisted(map[string]string{"pause/pause.go": "\nfunc main() {}\n"}, ""), 0},
