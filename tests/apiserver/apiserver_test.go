@@ -1,0 +1,136 @@
+// Package apiserver applies the manifests of deploy to a real Kubernetes API server, as people apply them, and has it enforce
+// Pod Security.
+//
+// The test is off unless KUBEBUILDER_ASSETS names a folder with etcd, kube-apiserver and kubectl: the variable, and the
+// programs, that envtest of controller-runtime uses. tests/apiserver/programs builds them, which takes minutes and
+// gigabytes; that is why not even --config=ci asks for it.
+package apiserver
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// deploy is the folder of the manifests, as seen from this test's own.
+const deploy = "../../deploy"
+
+// namespace is the one that deploy/base makes.
+const namespace = "pause"
+
+// TestAPIServer: the server takes base and every overlay as kubectl sends them, without a warning, and would change
+// nothing if they were sent again; admits the pods that they ask for; and refuses them once they ask for more than the
+// Pod Security level restricted has.
+func TestAPIServer(t *testing.T) {
+	assets := os.Getenv(envAssets)
+	if assets == "" {
+		t.Skipf("skipped: off by default; %s has to name a folder with etcd, kube-apiserver and kubectl, which tests/apiserver/programs makes", envAssets)
+	}
+	c := startCluster(t, assets)
+	manifests := copyManifests(t)
+	folders, err := filepath.Glob(filepath.Join(manifests, "overlays", "*"))
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("no overlays in %s: %v", deploy, err)
+	}
+	for _, folder := range append([]string{filepath.Join(manifests, "base")}, folders...) {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			c.must(t, "apply", "--kustomize", folder)
+			// There is no controller manager here, which makes this account in every namespace.
+			c.ensure(t, "serviceaccount", "default")
+			c.must(t, "diff", "--kustomize", folder)
+			pod := c.pod(t)
+			c.must(t, "create", "--filename", write(t, pod))
+			for name, change := range refused {
+				t.Run(name, func(t *testing.T) {
+					pod := pod.DeepCopy()
+					pod.Name = "refused"
+					change.to(&pod.Spec)
+					out, err := c.kubectl(t, "create", "--filename", write(t, pod))
+					if want := `violates PodSecurity "restricted:`; err == nil || !strings.Contains(out, want) || !strings.Contains(out, change.says) {
+						t.Errorf("create: %v: %s\nwant an error with %q and %q", err, out, want, change.says)
+					}
+				})
+			}
+			// The next folder starts as on a new cluster. The namespace stays: nothing here would end its removal.
+			c.must(t, "delete", "deployments,pods", "--all", "--now", "--wait=false")
+		})
+	}
+}
+
+// refused are changes to a pod that the level restricted forbids, with a word of the server's answer.
+var refused = map[string]struct {
+	says string
+	to   func(*corev1.PodSpec)
+}{
+	"root":               {"runAsUser", func(p *corev1.PodSpec) { *p.SecurityContext.RunAsUser = 0 }},
+	"perhaps root":       {"runAsNonRoot", func(p *corev1.PodSpec) { p.SecurityContext.RunAsNonRoot = nil }},
+	"privileges to gain": {"allowPrivilegeEscalation", func(p *corev1.PodSpec) { p.Containers[0].SecurityContext.AllowPrivilegeEscalation = nil }},
+	"capabilities":       {"unrestricted capabilities", func(p *corev1.PodSpec) { p.Containers[0].SecurityContext.Capabilities = nil }},
+	"no seccomp": {"seccompProfile", func(p *corev1.PodSpec) {
+		p.SecurityContext.SeccompProfile.Type = corev1.SeccompProfileTypeUnconfined
+		p.SecurityContext.SeccompProfile.LocalhostProfile = nil
+	}},
+	"the host's network": {"hostNetwork", func(p *corev1.PodSpec) { p.HostNetwork = true }},
+	"a folder of the host": {"hostPath", func(p *corev1.PodSpec) {
+		p.Volumes = []corev1.Volume{{Name: "host", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/"}}}}
+	}},
+}
+
+// pod returns a pod as the controller of the Deployment would make it.
+func (c *cluster) pod(t *testing.T) *corev1.Pod {
+	t.Helper()
+	var d appsv1.Deployment
+	if err := json.Unmarshal([]byte(c.must(t, "get", "deployment", "pause", "--output", "json")), &d); err != nil {
+		t.Fatal(err)
+	}
+	pod := &corev1.Pod{ObjectMeta: d.Spec.Template.ObjectMeta, Spec: d.Spec.Template.Spec}
+	pod.APIVersion, pod.Kind = "v1", "Pod"
+	pod.Name, pod.Namespace = "admitted", d.Namespace
+	return pod
+}
+
+// write writes a pod into a file for kubectl.
+func write(t *testing.T, pod *corev1.Pod) string {
+	t.Helper()
+	text, err := json.Marshal(pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "pod.json")
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// copyManifests copies base and overlays into a folder of their own and returns it: kustomize refuses files outside of its
+// folder, and Bazel's runfiles are links to such.
+func copyManifests(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, pattern := range []string{"base/*.yaml", "overlays/*/*.yaml"} {
+		files, err := filepath.Glob(filepath.Join(deploy, pattern))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no %s in %s: %v", pattern, deploy, err)
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			to := filepath.Join(dir, strings.TrimPrefix(file, deploy))
+			if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(to, content, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return dir
+}

@@ -1,0 +1,161 @@
+// Command programs builds etcd, kube-apiserver and kubectl for tests/apiserver, from the Go modules that they are made of.
+//
+// Nobody publishes them where only a Go module proxy answers. Kubernetes' own module names its parts by a version that does
+// not exist, v0.0.0, because they lie beside it in its repository; here they are replaced by the modules that are published
+// of them. The checksum database verifies all of it, as go build does always.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/semver"
+
+	"example.com/pause/tools/command"
+	"example.com/pause/tools/stage"
+)
+
+// The release of Kubernetes that the schemas in deploy are of, too.
+const defaultVersion = "v1.37.2"
+
+const (
+	kubernetes = "k8s.io/kubernetes"
+	etcdServer = "go.etcd.io/etcd/server/v3"
+	etcdClient = "go.etcd.io/etcd/client/v3"
+)
+
+func main() { newCommand().Main() }
+
+func newCommand() *command.Command {
+	c := &command.Command{
+		Name: "programs",
+		Call: "go run ./tests/apiserver/programs",
+		Summary: "Builds etcd, kube-apiserver and kubectl from Go modules into the new folder OUTPUT, for tests/apiserver. It takes\n" +
+			"ten minutes and more, four gigabytes of memory, and as much of disk in the go command's caches.",
+		Arguments: "OUTPUT",
+		Examples: []string{
+			"go run ./tests/apiserver/programs ~/kubernetes",
+			"bazel test //tests/apiserver:apiserver_test --test_env=KUBEBUILDER_ASSETS=$HOME/kubernetes",
+		},
+	}
+	version := c.Flags.String("kubernetes", defaultVersion, "the `version` of Kubernetes; the version of etcd is the one that it is built with")
+	c.Run = func(ctx context.Context, args []string, stdout io.Writer) error {
+		if semver.Major(*version) != "v1" || semver.Canonical(*version) != *version {
+			return command.Wrong("--kubernetes=%s is no release of Kubernetes; it wants: v1.MINOR.PATCH", *version)
+		}
+		return stage.Dir(args[0], func(dir string) error { return build(ctx, *version, dir, stdout) })
+	}
+	return c
+}
+
+// build puts the three programs into dir.
+func build(ctx context.Context, version, dir string, stdout io.Writer) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("", "programs-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+
+	fmt.Fprintf(stdout, "fetching %s@%s\n", kubernetes, version)
+	var source struct{ Dir string }
+	listing, err := run(ctx, work, "mod", "download", "-json", kubernetes+"@"+version)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(listing, &source); err != nil {
+		return err
+	}
+	content, err := os.ReadFile(filepath.Join(source.Dir, "go.mod"))
+	if err != nil {
+		return err
+	}
+	own, etcdVersion, err := published(content, version)
+	if err != nil {
+		return err
+	}
+	// The go command reads kubernetes.mod instead of go.mod, and kubernetes.sum beside it, which it has to make.
+	file := filepath.Join(work, "kubernetes.mod")
+	if err := os.WriteFile(file, own, 0o644); err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, "building kube-apiserver and kubectl")
+	const versionPackage = "k8s.io/component-base/version"
+	if _, err := run(ctx, source.Dir, "build", "-modfile="+file, "-mod=mod", "-trimpath",
+		"-ldflags=-s -w -X "+versionPackage+".gitVersion="+version+" -X "+versionPackage+".gitMajor=1 -X "+versionPackage+".gitMinor="+minor(version),
+		"-o", dir, "./cmd/kube-apiserver", "./cmd/kubectl"); err != nil {
+		return err
+	}
+
+	fmt.Fprintf(stdout, "building etcd %s\n", etcdVersion)
+	etcd := filepath.Join(work, "etcd")
+	if err := os.Mkdir(etcd, 0o755); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"mod", "init", "etcd"},
+		{"get", etcdServer + "@" + etcdVersion},
+		{"build", "-mod=mod", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, "etcd"), etcdServer},
+	} {
+		if _, err := run(ctx, etcd, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// published returns the go.mod of Kubernetes with its parts replaced by the modules that are published of them, and the
+// version of etcd's client that it has.
+func published(content []byte, version string) (file []byte, etcd string, err error) {
+	module, err := modfile.Parse("go.mod", content, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	// Of Kubernetes v1.37.2 they are v0.37.2.
+	part := "v0" + strings.TrimPrefix(version, "v1")
+	for _, require := range module.Require {
+		switch {
+		case require.Mod.Version == "v0.0.0" && strings.HasPrefix(require.Mod.Path, "k8s.io/"):
+			if err := module.AddReplace(require.Mod.Path, "", require.Mod.Path, part); err != nil {
+				return nil, "", err
+			}
+		case require.Mod.Path == etcdClient:
+			etcd = require.Mod.Version
+		}
+	}
+	if etcd == "" {
+		return nil, "", fmt.Errorf("%s@%s does not require %s; this command does not know its parts", kubernetes, version, etcdClient)
+	}
+	file, err = module.Format()
+	return file, etcd, err
+}
+
+// minor returns 37 of v1.37.2.
+func minor(version string) string {
+	return strings.TrimPrefix(semver.MajorMinor(version), "v1.")
+}
+
+// run runs the go command in a folder and returns what it printed. No setting of the caller's workspace counts.
+func run(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+		return nil, fmt.Errorf("go %s: %w: %s", args[0], err, lines[len(lines)-1])
+	}
+	return out, nil
+}
