@@ -46,6 +46,7 @@ for folder in /*; do
     mount --rbind "$folder" "$new$folder"
   fi
 done
+set -f
 IFS=:
 for folder in $folders; do
   if [[ ! -e $new$folder ]]; then
@@ -54,6 +55,7 @@ for folder in $folders; do
   fi
 done
 unset IFS
+set +f
 # Tests mount their own there.
 mkdir -p "$new/mnt"
 

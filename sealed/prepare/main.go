@@ -177,16 +177,24 @@ func (p *preparation) checkSpace() error {
 	return nil
 }
 
-// removeOthers drops what this cache folder holds of other definitions: their roots would never be used again.
+// unwanted is how long a root of another definition stays after its last use, which is the time of its manifest: another
+// branch or checkout may come back to it.
+const unwanted = 7 * 24 * time.Hour
+
+// removeOthers drops what this cache folder holds of other definitions and nobody wants any more, and what preparations of
+// them left half-made.
 func (p *preparation) removeOthers() {
 	entries, err := os.ReadDir(p.cache)
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
-		name := strings.TrimSuffix(e.Name(), ".partial")
-		if len(name) == len(p.key) && e.Name() != p.key && e.IsDir() && isHex(name) && !inUse(filepath.Join(p.cache, e.Name())) {
-			_ = removeAll(filepath.Join(p.cache, e.Name()))
+		name, root := strings.TrimSuffix(e.Name(), ".partial"), filepath.Join(p.cache, e.Name())
+		if len(name) != len(p.key) || !isHex(name) || e.Name() == p.key || !e.IsDir() || inUse(root) {
+			continue
+		}
+		if manifest, err := os.Stat(filepath.Join(root, "manifest")); err != nil || time.Since(manifest.ModTime()) > unwanted {
+			_ = removeAll(root)
 		}
 	}
 }

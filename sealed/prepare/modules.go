@@ -100,7 +100,7 @@ func copyTree(ctx context.Context, source, target string) error {
 	})
 }
 
-// finishSDK gives the toolchain's programs their permission back, and leaves out what only tests of Go itself read.
+// finishSDK gives the toolchain's programs their permission back.
 func finishSDK(sdk string) error {
 	for _, pattern := range []string{"bin/*", "pkg/tool/*/*"} {
 		programs, err := filepath.Glob(filepath.Join(sdk, pattern))
@@ -131,7 +131,7 @@ func vendorGazelle(ctx context.Context, dir string) error {
 	if err := os.RemoveAll(filepath.Join(dir, "tests")); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "mod", "vendor", "-e")
+	cmd := exec.CommandContext(ctx, "go", "mod", "vendor")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GO111MODULE=on")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -174,23 +174,24 @@ func (p *preparation) writeBazelrc(dir, final string) error {
 	share := final + "/rootfs/usr/share/bazel"
 	var rc strings.Builder
 	rc.WriteString("# Written by sealed/prepare; sealed/bazelrc has the rest.\n")
-	fmt.Fprintf(&rc, "startup --server_javabase=%s\n", javabase)
+	// In quotes, because a path may have spaces in it, and Bazel splits lines at them.
+	fmt.Fprintf(&rc, "startup %q\n", "--server_javabase="+javabase)
 	// The same path inside the root and on the machine, so that links into it work for `bazelw run`, too.
-	fmt.Fprintf(&rc, "startup --install_base=%s\nstartup --trust_install_base\n", share)
-	fmt.Fprintf(&rc, "startup --output_user_root=%s\n", filepath.Join(p.cache, "output_user_root"))
+	fmt.Fprintf(&rc, "startup %q\nstartup --trust_install_base\n", "--install_base="+share)
+	fmt.Fprintf(&rc, "startup %q\n", "--output_user_root="+filepath.Join(p.cache, "output_user_root"))
 	for name, path := range map[string]string{
 		"bazel_features": "tools/features", "bazel_lib": "tools/bazel_lib", "bazel_skylib": "tools/skylib", "platforms": "tools/platforms",
 		"rules_cc": "rules/cc", "rules_java": "rules/java", "rules_license": "rules/license", "rules_proto": "rules/proto",
 		"rules_python": "rules/python", "rules_shell": "rules/shell",
 	} {
-		fmt.Fprintf(&rc, "common --override_module=%s=%s/%s\n", name, share, path)
+		fmt.Fprintf(&rc, "common %q\n", "--override_module="+name+"="+share+"/"+path)
 	}
 	for _, name := range []string{"rules_go", "gazelle"} {
-		fmt.Fprintf(&rc, "common --override_module=%s=%s/%s\n", name, final, name)
+		fmt.Fprintf(&rc, "common %q\n", "--override_module="+name+"="+final+"/"+name)
 	}
 	// rules_go names the SDK's repository by the module that asks for it: the root module, or pause as a dependency.
 	for _, name := range []string{"main___download_0", "pause__download_0"} {
-		fmt.Fprintf(&rc, "common --override_repository=rules_go~~go_sdk~%s=%s/go_sdk\n", name, final)
+		fmt.Fprintf(&rc, "common %q\n", "--override_repository=rules_go~~go_sdk~"+name+"="+final+"/go_sdk")
 	}
 	rc.WriteString("common --config=sealed\n")
 	return os.WriteFile(filepath.Join(dir, "bazelrc"), []byte(rc.String()), 0o644)

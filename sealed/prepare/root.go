@@ -289,14 +289,14 @@ func unpackOne(ctx context.Context, archive string, without []string, root strin
 	if err != nil {
 		return err
 	}
-	var stderr bytes.Buffer
-	tar.Stdin, tar.Stderr, dpkg.Stderr = pipe, &stderr, &stderr
+	var stderr, dpkgStderr bytes.Buffer
+	tar.Stdin, tar.Stderr, dpkg.Stderr = pipe, &stderr, &dpkgStderr
 	if err := dpkg.Start(); err != nil {
 		return err
 	}
 	err = tar.Run()
 	if err = errors.Join(err, dpkg.Wait()); err != nil {
-		return fmt.Errorf("%s cannot be unpacked: %s", filepath.Base(archive), lastLine(err, stderr.Bytes()))
+		return fmt.Errorf("%s cannot be unpacked: %s", filepath.Base(archive), lastLine(err, append(dpkgStderr.Bytes(), stderr.Bytes()...)))
 	}
 	return nil
 }
