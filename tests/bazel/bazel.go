@@ -101,6 +101,9 @@ func (r Run) Do(ctx context.Context) (Counts, error) {
 	cmd.Env = append(os.Environ(), r.Env...)
 	// Interrupted, Bazel ends its actions and answers; killed, its server would go on.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	// In a process group of its own, so that Ctrl-C in a terminal does not interrupt it a second time: a third would kill
+	// its server.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = 30 * time.Second
 	var said bytes.Buffer
 	cmd.Stderr = &said
@@ -243,8 +246,8 @@ func RemoveAll(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// Scratch makes a new folder to work in, within folder in or, if that is "", within the user's cache folder. It must be
-// in the user's home folder: Bazel's sandbox hides what is in /tmp, and the sealed root has little else of the machine.
+// Scratch makes a new folder to work in, within folder in or, if that is "", within the user's cache folder. It must not be
+// in /tmp, which Bazel's sandbox hides. Other users may look into it, as builds under another user have to.
 func Scratch(in, name string) (string, error) {
 	if in == "" {
 		cache, err := os.UserCacheDir()
@@ -260,7 +263,11 @@ func Scratch(in, name string) (string, error) {
 	if err := os.MkdirAll(in, 0o777); err != nil {
 		return "", err
 	}
-	return os.MkdirTemp(in, name)
+	dir, err := os.MkdirTemp(in, name)
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755)
 }
 
 // Seed gives a new output base the external repositories that another has fetched, and nothing else of it: no result of

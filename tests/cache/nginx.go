@@ -19,19 +19,19 @@ import (
 // docs/remote-cache.md shows the same for a real host. The one process is also the one that a test kills.
 const config = `daemon off;
 master_process off;
-pid %[1]s/pid;
-error_log %[1]s/error.log;
+pid "%[1]s/pid";
+error_log "%[1]s/error.log";
 events {}
 http {
   access_log off;
-  client_body_temp_path %[1]s/store/tmp;
-  proxy_temp_path %[1]s/unused;
-  fastcgi_temp_path %[1]s/unused;
-  uwsgi_temp_path %[1]s/unused;
-  scgi_temp_path %[1]s/unused;
+  client_body_temp_path "%[1]s/store/tmp";
+  proxy_temp_path "%[1]s/unused";
+  fastcgi_temp_path "%[1]s/unused";
+  uwsgi_temp_path "%[1]s/unused";
+  scgi_temp_path "%[1]s/unused";
   server {
     listen 127.0.0.1:%[2]d;
-    root %[1]s/store;
+    root "%[1]s/store";
     location / {
       dav_methods PUT;
       create_full_put_path on;

@@ -199,7 +199,7 @@ func (m *matrix) do(v variation) (counts bazel.Counts, differences []string, err
 		}
 	}
 	if v.root {
-		r.Env = append(r.Env, "BAZELW_CACHE="+filepath.Join(here, "sealed"))
+		r.Env = append(r.Env, "BAZELW_MODE=sealed", "BAZELW_CACHE="+filepath.Join(here, "sealed"))
 	}
 	if v.user != 0 {
 		r.Env = append(r.Env, "BAZELW_CACHE="+filepath.Join(here, "sealed"), "HOME="+filepath.Join(here, "home"))

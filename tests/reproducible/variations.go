@@ -58,7 +58,7 @@ var variations = []variation{
 		name: "host name", differs: "another one, in a UTS namespace",
 		wrap: []string{"unshare", "--uts", "sh", "-c", `hostname elsewhere && exec "$@"`, "sh"}, skip: needsRoot,
 	},
-	{name: "user", differs: "an ordinary user, who has everything of their own", base: true, folder: "checkout", user: 54321, slow: true, skip: needsRoot},
+	{name: "user", differs: "an ordinary user, who has everything of their own", base: true, folder: "checkout", user: 54321, slow: true, skip: needsRootAndWay},
 
 	{name: "one job", differs: "--jobs=1", args: []string{"--jobs=1"}},
 	{name: "many jobs", differs: "--jobs=16", args: []string{"--jobs=16"}},
@@ -71,7 +71,7 @@ var variations = []variation{
 
 	{name: "cached", differs: "all results from a cache, on a new output base", base: true, cached: true},
 	{name: "cold", differs: "no result from a cache, the tools compiled again", base: true, cold: true, slow: true},
-	{name: "sealed root", differs: "a sealed root made anew", base: true, root: true, slow: true},
+	{name: "sealed root", differs: "a sealed root made anew", base: true, root: true, slow: true, skip: needsAPT},
 
 	{
 		name: "bare PATH", differs: "a PATH with nothing on it but what bazelw calls",
@@ -79,7 +79,7 @@ var variations = []variation{
 	},
 	{
 		name: "decoys", differs: "compilers, linkers, Go and Python in front on PATH that are none, and record who calls them",
-		env: []string{"PATH=HERE/decoys:" + os.Getenv("PATH"), "GOROOT=HERE/decoys", "CC=HERE/decoys/cc", "PAUSE_DECOYS=HERE/called"},
+		env: []string{"PATH=HERE/decoys:" + os.Getenv("PATH"), "GOROOT=HERE/decoys", "CC=HERE/decoys/cc"},
 	},
 
 	{
@@ -97,10 +97,34 @@ func needsRoot() string {
 	return "it needs root"
 }
 
-// callees are the programs that bazelw itself calls; none of them compiles anything.
+// needsRootAndWay: another user must get to the scratch folder, and to the Go SDK and the programs on PATH.
+func needsRootAndWay() string {
+	if reason := needsRoot(); reason != "" {
+		return reason
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return err.Error()
+	}
+	for dir := cache; dir != "/"; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil && info.Mode()&0o001 == 0 {
+			return "other users have no way through " + dir + "; give --scratch a folder that they can reach"
+		}
+	}
+	return ""
+}
+
+func needsAPT() string {
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return "it needs apt-get"
+	}
+	return ""
+}
+
+// callees are the programs that bazelw itself and sealed/enter.sh call, where they are; none of them compiles anything.
 var callees = []string{
-	"awk", "basename", "bash", "cat", "chmod", "chroot", "cmp", "cut", "dirname", "env", "find", "grep", "id", "ln", "md5sum", "mkdir", "mktemp",
-	"mount", "pivot_root", "rm", "rmdir", "sed", "sh", "sha256sum", "sort", "timeout", "true", "umount", "uname", "unshare",
+	"bash", "bazel", "bazelisk", "cat", "chroot", "cmp", "cut", "dirname", "env", "find", "grep", "id", "ln", "md5sum", "mkdir", "mktemp",
+	"mount", "pivot_root", "rm", "rmdir", "sed", "sh", "sha256sum", "sort", "timeout", "touch", "true", "umount", "uname", "unshare",
 }
 
 // decoys are the names under which compilers and their like are found.
