@@ -212,6 +212,16 @@ func TestSealedVersions(t *testing.T) {
 	}
 }
 
+// The modules that stand in two places have one version: those of MODULE.bazel that tests/consumer takes too, and rules_go,
+// which is also a Go module.
+func TestModuleVersions(t *testing.T) {
+	t.Parallel()
+	root := workspace(t)
+	for _, problem := range otherModuleVersions(string(read(t, root, "MODULE.bazel")), string(read(t, root, "tests/consumer/MODULE.bazel")), string(read(t, root, "go.mod"))) {
+		t.Error(problem)
+	}
+}
+
 // The version is the same wherever it has to stand.
 func TestVersion(t *testing.T) {
 	t.Parallel()
@@ -222,6 +232,10 @@ func TestVersion(t *testing.T) {
 	}
 	for _, problem := range otherVersions(files) {
 		t.Error(problem)
+	}
+	// A release says which tag it is of.
+	if tag := os.Getenv("PAUSE_TAG"); tag != "" && tag != "v"+imageVersion(files) {
+		t.Errorf("the tag is %s, and images/annotations.bzl has the version %s; tag a commit that has the version", tag, imageVersion(files))
 	}
 }
 

@@ -54,6 +54,26 @@ func sealedVersions(goModules, moduleBazel, goVersion string) (problems []string
 	return problems
 }
 
+var goModule = regexp.MustCompile(`(?m)^\s*github\.com/bazelbuild/rules_go v(\S+)`)
+
+// otherModuleVersions returns the modules that have another version in tests/consumer/MODULE.bazel, or in go.mod, than in
+// MODULE.bazel.
+func otherModuleVersions(moduleBazel, consumer, goMod string) (problems []string) {
+	want := map[string]string{}
+	for _, m := range moduleDep.FindAllStringSubmatch(moduleBazel, -1) {
+		want[m[1]] = m[2]
+	}
+	for _, m := range moduleDep.FindAllStringSubmatch(consumer, -1) {
+		if version, ok := want[m[1]]; ok && version != m[2] {
+			problems = append(problems, fmt.Sprintf("tests/consumer/MODULE.bazel has %s %s, and MODULE.bazel %s", m[1], m[2], version))
+		}
+	}
+	if m := goModule.FindStringSubmatch(goMod); m == nil || m[1] != want["rules_go"] {
+		problems = append(problems, fmt.Sprintf("go.mod does not have rules_go v%s, as MODULE.bazel has", want["rules_go"]))
+	}
+	return problems
+}
+
 // versionPlaces are where the version of the program and of the image stands. Each is there for a reason of its own: modules
 // and rules have to say theirs in literals, and the program must build without Bazel.
 var versionPlaces = map[string]*regexp.Regexp{
@@ -65,9 +85,18 @@ var versionPlaces = map[string]*regexp.Regexp{
 	"tools/freestanding/freestanding.go": regexp.MustCompile(`(?m)^const DefaultVersion = "([^"]*)"`),
 }
 
+// imageVersion returns the version of the image, or "".
+func imageVersion(files map[string]string) string {
+	const name = "images/annotations.bzl"
+	if m := versionPlaces[name].FindStringSubmatch(files[name]); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
 // otherVersions returns the places among files, by their names, that have another version than the image.
 func otherVersions(files map[string]string) (problems []string) {
-	const image = "images/annotations.bzl"
+	image := imageVersion(files)
 	found := map[string]string{}
 	for name, pattern := range versionPlaces {
 		m := pattern.FindStringSubmatch(files[name])
@@ -78,8 +107,8 @@ func otherVersions(files map[string]string) (problems []string) {
 		found[name] = m[1]
 	}
 	for name, version := range found {
-		if found[image] != "" && version != found[image] {
-			problems = append(problems, fmt.Sprintf("%s says version %s, and %s says %s", name, version, image, found[image]))
+		if image != "" && version != image {
+			problems = append(problems, fmt.Sprintf("%s says version %s, and images/annotations.bzl says %s", name, version, image))
 		}
 	}
 	return problems
