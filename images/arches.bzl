@@ -4,7 +4,7 @@
 #
 #   os, architecture, variant: the platform, by its OCI names (image-spec, "Image Index"; variant is "" for none)
 #   goarch: the Go port
-#   machine: the ELF machine, by its name in the gABI
+#   machine: the ELF machine, by its name in the gABI; tests/sizes holds it to the program
 #   constraints: what a Bazel platform says if it is this one
 ARCHES = [
     struct(
@@ -84,3 +84,11 @@ ARCHES = [
 def name_of(row):
     """The part of a target's name that says which row it is of, such as linux_arm64."""
     return row.os + "_" + row.architecture
+
+def platform_of(row):
+    """The platform of a row as engines write it: linux/amd64, or linux/arm/v7."""
+    return "/".join([part for part in [row.os, row.architecture, row.variant] if part])
+
+def cpu_of(row):
+    """The constraint of a row that says what the processor is."""
+    return [constraint for constraint in row.constraints if constraint.startswith("@platforms//cpu:")][0]

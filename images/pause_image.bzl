@@ -5,7 +5,10 @@ load("//tools/canonical:canonical.bzl", "canonical")
 load("//tools/golden:golden.bzl", "golden", "golden_test")
 load("//tools/layer:layer.bzl", "layer")
 load("//tools/structure:structure.bzl", "structure_config", "structure_test")
-load(":arches.bzl", "name_of")
+load(":arches.bzl", "name_of", "platform_of")
+
+# Accepts a deliberate change of what is shipped.
+UPDATE_DIGESTS = "bazel run //images:update_digests"
 
 # Most bytes that an image may have: manifest, configuration and compressed layer.
 MAX_BYTES = 1024
@@ -23,11 +26,11 @@ def pause_image(row):
       row: a row of ARCHES.
     """
     name = "pause_" + name_of(row)
-    platform = "/".join([part for part in [row.os, row.architecture, row.variant] if part])
 
     layer(
         name = name + "_layer",
         src = "//pause:" + name,
+        path = "pause",
     )
 
     oci_image(
@@ -53,6 +56,7 @@ def pause_image(row):
 
     golden_test(
         name = name + "_golden_test",
+        accept = UPDATE_DIGESTS,
         golden = "digests/" + name + ".txt",
         layout = ":" + name,
     )
@@ -75,7 +79,7 @@ def pause_image(row):
         max_bytes = MAX_BYTES,
         only_config = True,
         only_files = ["/pause"],
-        platform = platform,
+        platform = platform_of(row),
     )
 
     oci_load(

@@ -30,25 +30,21 @@ that rules_go has no toolchain for. Its one file is ROOT, at the root of the SDK
 
 def _freestanding_binary_impl(ctx):
     if not ctx.attr.goarch:
-        fail(("{}: the target platform is none of those that this program is written for; " +
-              "images/arches.bzl lists them").format(ctx.label))
+        fail(("{}: goarch is empty: give the name of a Go port, or keep the target from platforms that it is not written " +
+              "for by target_compatible_with").format(ctx.label))
     sdk = ctx.attr._sdk[GoSDK]
     output = ctx.actions.declare_file(ctx.label.name)
     args = ctx.actions.args()
     args.add("--sdk", sdk.root_file.dirname)
     args.add("--goarch", ctx.attr.goarch)
+    args.add("--program", ctx.attr.program or ctx.label.name)
     args.add("--version", ctx.attr.version)
-    status = []
-    if ctx.attr.stamp:
-        # The stable half of the workspace status: the action runs again if, and only if, it changes.
-        status = [ctx.info_file]
-        args.add("--version-status", ctx.info_file)
     args.add("--output", output)
     args.add_all(ctx.files.srcs)
     ctx.actions.run(
         executable = ctx.executable._freestanding,
         arguments = [args],
-        inputs = depset(ctx.files.srcs + status + [sdk.root_file], transitive = [sdk.headers, sdk.tools]),
+        inputs = depset(ctx.files.srcs + [sdk.root_file], transitive = [sdk.headers, sdk.tools]),
         outputs = [output],
         mnemonic = "GoFreestanding",
         progress_message = "Building %{label} without a runtime",
@@ -64,18 +60,18 @@ freestanding_binary = rule(
         "goarch": attr.string(
             doc = "The architecture, as GOARCH names it; may be a select() on the target platform. Empty is an error.",
         ),
+        "program": attr.string(
+            doc = """What the program says its name is: 1 to 64 characters of printable ASCII, no blanks.
+
+By default the name of the target.""",
+        ),
         "srcs": attr.label_list(
             allow_files = [".go", ".s"],
             doc = "The sources of all architectures; file names and build constraints choose, as in a Go package.",
             mandatory = True,
         ),
-        "stamp": attr.bool(
-            doc = """Whether STABLE_PAUSE_VERSION of the workspace status, if it is given, goes before `version`.
-
-Meant to be a select() on //tools:stamped, which is --stamp.""",
-        ),
         "version": attr.string(
-            default = "1.0.0",
+            default = "0",
             doc = "What the program says its version is: 1 to 20 characters of printable ASCII, no blanks.",
         ),
         "_freestanding": attr.label(

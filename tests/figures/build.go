@@ -27,6 +27,7 @@ const (
 	envOrdinaryLayout = "IDIOMATIC_LAYOUT" // its image
 	envSDK            = "PAUSE_GO_SDK"     // the file ROOT of the Go SDK
 	envSources        = "PAUSE_GO_SOURCES" // the program's sources, separated by blanks
+	envVersion        = "PAUSE_VERSION"    // the version of the program
 )
 
 // comparedWith is the architecture that is compared with others, which all are for that one.
@@ -84,7 +85,7 @@ func measureBuild() (*build, error) {
 	if err := b.measureOrdinary(); err != nil {
 		return nil, err
 	}
-	linked, err := link(freestanding.DefaultVersion)
+	linked, err := link(os.Getenv(envVersion))
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +124,7 @@ func link(version string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := freestanding.Config{SDK: filepath.Dir(sdk), GOARCH: comparedWith, Version: version}
+	c := freestanding.Config{SDK: filepath.Dir(sdk), GOARCH: comparedWith, Program: "pause", Version: version}
 	for name := range strings.FieldsSeq(os.Getenv(envSources)) {
 		path, err := targets.Resolve(name)
 		if err != nil {

@@ -74,15 +74,13 @@ func otherModuleVersions(moduleBazel, consumer, goMod string) (problems []string
 	return problems
 }
 
-// versionPlaces are where the version of the program and of the image stands. Each is there for a reason of its own: modules
-// and rules have to say theirs in literals, and the program must build without Bazel.
+// versionPlaces are where the version of the program and of the image stands. Each is there for a reason of its own: a module
+// has to say its own in a literal, and the ordinary program is compared with this one.
 var versionPlaces = map[string]*regexp.Regexp{
-	"MODULE.bazel":                       regexp.MustCompile(`module\([^)]*version = "([^"]*)"`),
-	"README.md":                          regexp.MustCompile("`pause ([0-9][^`]*)`"),
-	"images/annotations.bzl":             regexp.MustCompile(`(?m)^VERSION = "([^"]*)"`),
-	"tests/idiomatic/main.go":            regexp.MustCompile(`(?m)^const version = "([^"]*)"`),
-	"tools/freestanding.bzl":             regexp.MustCompile(`"version": attr\.string\(\s*default = "([^"]*)"`),
-	"tools/freestanding/freestanding.go": regexp.MustCompile(`(?m)^const DefaultVersion = "([^"]*)"`),
+	"MODULE.bazel":            regexp.MustCompile(`module\([^)]*version = "([^"]*)"`),
+	"README.md":               regexp.MustCompile("`pause ([0-9][^`]*)`"),
+	"images/annotations.bzl":  regexp.MustCompile(`(?m)^VERSION = "([^"]*)"`),
+	"tests/idiomatic/main.go": regexp.MustCompile(`(?m)^const version = "([^"]*)"`),
 }
 
 // imageVersion returns the version of the image, or "".

@@ -15,8 +15,7 @@ func TestRules(t *testing.T) {
 	versions := func(program string) map[string]string {
 		return map[string]string{
 			"MODULE.bazel": "module(\n    name = \"p\",\n    version = \"2\",\n)", "README.md": "| `pause 2` |", "images/annotations.bzl": "VERSION = \"2\"",
-			"tests/idiomatic/main.go": "const version = \"2\"", "tools/freestanding.bzl": "\"version\": attr.string(\n default = \"2\"",
-			"tools/freestanding/freestanding.go": program,
+			"tests/idiomatic/main.go": program,
 		}
 	}
 	tracked := []string{"docs/a.md", "b.md"}
@@ -35,8 +34,8 @@ func TestRules(t *testing.T) {
 		"modules alike":       {otherModuleVersions(`bazel_dep(name = "rules_go", version = "1.0")`, `bazel_dep(name = "rules_go", version = "1.0")`, "\tgithub.com/bazelbuild/rules_go v1.0\n"), 0},
 		"other in consumer":   {otherModuleVersions(`bazel_dep(name = "rules_go", version = "1.0")`, `bazel_dep(name = "rules_go", version = "1.1")`, "\tgithub.com/bazelbuild/rules_go v1.0\n"), 1},
 		"other in go.mod":     {otherModuleVersions(`bazel_dep(name = "rules_go", version = "1.0")`, "", "\tgithub.com/bazelbuild/rules_go v1.1\n"), 1},
-		"one version":         {otherVersions(versions("const DefaultVersion = \"2\"")), 0},
-		"two versions":        {otherVersions(versions("const DefaultVersion = \"1\"")), 1},
+		"one version":         {otherVersions(versions("const version = \"2\"")), 0},
+		"two versions":        {otherVersions(versions("const version = \"1\"")), 1},
 		"no version":          {otherVersions(versions("")), 1},
 		"command listed":      {unlisted(map[string]string{"a/b/main.go": "\nfunc main() {}\n", "a/c.go": "// func main() {}"}, `["//a/b"]`), 0},
 		"command not listed":  {unlisted(map[string]string{"a/b/main.go": "\nfunc main() {}\n"}, `["//a/b/c"]`), 1},

@@ -8,6 +8,12 @@ def _label(row):
 # For `data`.
 BINARIES = [_label(row) for row in ARCHES]
 
+# For `env`: MACHINE_LINUX_AMD64 and so on, what the matrix says the ELF machine is.
+MACHINES_ENV = {
+    "MACHINE_" + name_of(row).upper(): row.machine
+    for row in ARCHES
+}
+
 # For `env`: PAUSE_LINUX_AMD64 and so on, as package targets reads them.
 BINARIES_ENV = {
     "PAUSE_" + name_of(row).upper(): "$(rlocationpath {})".format(_label(row))

@@ -118,14 +118,19 @@ func (l *List) Set(s string) error {
 	return nil
 }
 
-// LinesVar declares a flag that names a file, each line of which is appended to l. Empty lines do not count.
+// LinesVar declares a flag that names a file, each line of which is appended to l, without blanks around it. Empty lines do
+// not count.
 func (l *List) LinesVar(flags *flag.FlagSet, name, usage string) {
 	flags.Func(name, usage, func(path string) error {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		*l = append(*l, strings.Fields(string(data))...)
+		for line := range strings.Lines(string(data)) {
+			if line = strings.TrimSpace(line); line != "" {
+				*l = append(*l, line)
+			}
+		}
 		return nil
 	})
 }

@@ -160,6 +160,20 @@ Exit codes:
 	}
 }
 
+// A line of a file of values is one value, whatever is in it.
+func TestLinesVar(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lines")
+	if err := os.WriteFile(path, []byte("a\n\n \n  b c\r\nd"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var list List
+	var c Command
+	list.LinesVar(&c.Flags, "lines", "")
+	if err := c.Flags.Set("lines", path); err != nil || list.String() != "a,b c,d" {
+		t.Errorf("got %q, %v", list, err)
+	}
+}
+
 // Commands within a command have help and errors of their own.
 func TestCommands(t *testing.T) {
 	for line, want := range map[string]string{

@@ -12,8 +12,10 @@
 //   - One depends on the other, so they are computed in turns until nothing changes, from several starting points and
 //     with deterministic disturbances that let them leave a local optimum (see search.go).
 //
-// Everything is integer arithmetic, and the disturbances come from a fixed generator: the output is a function of the
-// input alone, on every machine. (Floating point is not: compilers may fuse multiplications and additions.)
+// The search is bounded, so there may be something smaller still. Everything in it is integer arithmetic, and the
+// disturbances come from a fixed generator: what it finds is a function of the input alone, on every machine. (Floating point
+// is not: compilers may fuse multiplications and additions.) What compress/flate makes, of an input that is too large to be
+// searched, or where that happens to be smaller, may differ from one Go release to the next.
 package deflate
 
 import (

@@ -32,6 +32,9 @@ const (
 
 	header32 = 52 + 2*32 // bytes before the code
 	header64 = 64 + 2*56
+
+	// maxPad is the most bytes that the linker puts between two functions to align them, on any architecture.
+	maxPad = 15
 )
 
 // TextAddress returns the address to link the code at (cmd/link -T) for pointers of that many bytes, 4 or 8.
@@ -47,20 +50,19 @@ type machine struct {
 	class elf.Class
 	data  elf.Data
 	page  uint64 // The largest page size: the alignment of PT_LOAD. It has to divide base.
-	pad   uint64 // The most bytes that the linker puts between two functions to align them.
 }
 
 // machines are those that can be packed.
 var machines = map[elf.Machine]machine{
-	elf.EM_386:       {elf.ELFCLASS32, elf.ELFDATA2LSB, 0x1000, 15},
-	elf.EM_AARCH64:   {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000, 15},
-	elf.EM_ARM:       {elf.ELFCLASS32, elf.ELFDATA2LSB, 0x1000, 15},
-	elf.EM_LOONGARCH: {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000, 15},
-	elf.EM_MIPS:      {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000, 15},
-	elf.EM_PPC64:     {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000, 15},
-	elf.EM_RISCV:     {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x1000, 15},
-	elf.EM_S390:      {elf.ELFCLASS64, elf.ELFDATA2MSB, 0x1000, 15},
-	elf.EM_X86_64:    {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x1000, 15},
+	elf.EM_386:       {elf.ELFCLASS32, elf.ELFDATA2LSB, 0x1000},
+	elf.EM_AARCH64:   {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000},
+	elf.EM_ARM:       {elf.ELFCLASS32, elf.ELFDATA2LSB, 0x1000},
+	elf.EM_LOONGARCH: {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000},
+	elf.EM_MIPS:      {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000},
+	elf.EM_PPC64:     {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000},
+	elf.EM_RISCV:     {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x1000},
+	elf.EM_S390:      {elf.ELFCLASS64, elf.ELFDATA2MSB, 0x1000},
+	elf.EM_X86_64:    {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x1000},
 }
 
 // Pack returns the packed executable of linked, the contents of a file that cmd/link wrote. It does not change linked.
@@ -79,7 +81,7 @@ func Pack(linked []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the symbols cannot be read, and nothing can be judged without: %w", err)
 	}
-	code, err := findCode(f, m, symbols)
+	code, err := findCode(f, symbols)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +176,7 @@ var linkerSymbols = []string{
 }
 
 // findCode returns the functions of the program, which follow each other in .text.
-func findCode(f *elf.File, m machine, symbols []elf.Symbol) ([]byte, error) {
+func findCode(f *elf.File, symbols []elf.Symbol) ([]byte, error) {
 	text := f.Section(".text")
 	if text == nil || text.Type != elf.SHT_PROGBITS {
 		return nil, errors.New("section .text, the code, is missing")
@@ -197,7 +199,7 @@ func findCode(f *elf.File, m machine, symbols []elf.Symbol) ([]byte, error) {
 	// The functions have to cover the code from its beginning on, except for what aligns them.
 	end := text.Addr
 	for _, s := range functions {
-		if s.Value < end || s.Value-end > m.pad {
+		if s.Value < end || s.Value-end > maxPad {
 			return nil, fmt.Errorf("symbol %s begins at %#x, but the code before it ends at %#x", s.Name, s.Value, end)
 		}
 		if s.Size > text.FileSize || s.Value+s.Size > text.Addr+text.FileSize {

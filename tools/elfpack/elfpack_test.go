@@ -16,7 +16,7 @@ import (
 func link(t testing.TB, goarch string) []byte {
 	t.Helper()
 	linked, err := freestanding.Link(freestanding.Config{
-		SDK: sdktest.SDK(t), GOARCH: goarch, Version: "1.0.0", Srcs: sdktest.Sources(t),
+		SDK: sdktest.SDK(t), GOARCH: goarch, Program: "pause", Version: "1.0.0", Srcs: sdktest.Sources(t),
 	})
 	if err != nil {
 		t.Fatal(err)

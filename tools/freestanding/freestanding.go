@@ -18,6 +18,7 @@ package freestanding
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -33,11 +34,14 @@ import (
 	"example.com/pause/tools/elfpack"
 )
 
-// DefaultVersion is the version of the program unless another is given.
-const DefaultVersion = "1.0.0"
+// DefaultVersion is the version of a program that has none.
+const DefaultVersion = "0"
 
-// maxVersion is the longest version, in bytes: the text is part of the program, and the program has a budget.
-const maxVersion = 20
+// The longest name and version of a program, in bytes: its text is part of the program, which is small.
+const (
+	maxProgram = 64
+	maxVersion = 20
+)
 
 // Tag is the build tag of freestanding sources. It keeps them from the go command and from editors, which lack the flags.
 const Tag = "freestanding"
@@ -46,7 +50,8 @@ const Tag = "freestanding"
 type Config struct {
 	SDK     string   // Root of a Go SDK: the folder with pkg/tool.
 	GOARCH  string   // Architecture of the program, as Go names it; one of Architectures.
-	Version string   // Version of the program: 1 to 20 characters of printable ASCII, no blanks.
+	Program string   // Name of the program: 1 to 64 characters of printable ASCII, no blanks.
+	Version string   // Version of the program: 1 to 20 such characters. The text is name, blank, version, line end.
 	Srcs    []string // Go and assembly files. Those whose name or build constraint names another architecture are left out.
 }
 
@@ -123,7 +128,7 @@ func Link(c Config) (linked []byte, err error) {
 	if !ok {
 		return nil, fmt.Errorf("unknown architecture %q; choose one of %s", c.GOARCH, strings.Join(Architectures(), ", "))
 	}
-	if err := checkVersion(c.Version); err != nil {
+	if err := cmp.Or(checkWord("program", c.Program, maxProgram), checkWord("version", c.Version, maxVersion)); err != nil {
 		return nil, err
 	}
 	gofiles, asm, err := choose(c)
@@ -140,17 +145,17 @@ func Link(c Config) (linked []byte, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	b := builder{target: t, goarch: c.GOARCH, sdk: sdk, dir: dir}
-	return b.link(c.Version, gofiles, asm)
+	return b.link(c.Program+" "+c.Version+"\n", gofiles, asm)
 }
 
-// checkVersion returns an error that says what is wrong with v.
-func checkVersion(v string) error {
-	if v == "" || len(v) > maxVersion {
-		return fmt.Errorf("version %q has %d characters; give 1 to %d", v, len(v), maxVersion)
+// checkWord returns an error that says what is wrong with word, which is the program's name or version, as what says.
+func checkWord(what, word string, longest int) error {
+	if word == "" || len(word) > longest {
+		return fmt.Errorf("%s %q has %d characters; give 1 to %d", what, word, len(word), longest)
 	}
-	for _, r := range v {
+	for _, r := range word {
 		if r <= ' ' || r > '~' {
-			return fmt.Errorf("version %q has the character %q; give printable ASCII without blanks", v, r)
+			return fmt.Errorf("%s %q has the character %q; give printable ASCII without blanks", what, word, r)
 		}
 	}
 	return nil
@@ -177,8 +182,11 @@ func choose(c Config) (gofiles []string, asm string, err error) {
 			asm = abs
 		}
 	}
-	if len(gofiles) == 0 || asm == "" {
-		return nil, "", fmt.Errorf("the sources have %d Go files and no assembly for %s; give both", len(gofiles), c.GOARCH)
+	switch {
+	case asm == "":
+		return nil, "", fmt.Errorf("the sources have no assembly for %s; give one such file", c.GOARCH)
+	case len(gofiles) == 0:
+		return nil, "", fmt.Errorf("the sources have no Go file for %s; give one or more", c.GOARCH)
 	}
 	return gofiles, asm, nil
 }
@@ -189,9 +197,8 @@ type builder struct {
 	goarch, sdk, dir string
 }
 
-// link compiles, assembles and links.
-func (b builder) link(v string, gofiles []string, asm string) ([]byte, error) {
-	text := "pause " + v + "\n"
+// link compiles, assembles and links. text is what the program says about itself.
+func (b builder) link(text string, gofiles []string, asm string) ([]byte, error) {
 	for name, content := range map[string]string{
 		"version.h":  b.versionHeader(text),
 		"version.go": fmt.Sprintf("package main\n\nconst version = %q\n", text),

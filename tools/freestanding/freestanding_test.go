@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,7 +26,7 @@ func TestBuild(t *testing.T) {
 	for _, goarch := range freestanding.Architectures() {
 		t.Run(goarch, func(t *testing.T) {
 			t.Parallel()
-			program, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: goarch, Version: "1.0.0", Srcs: srcs})
+			program, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: goarch, Program: "pause", Version: "1.0.0", Srcs: srcs})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +60,7 @@ func TestSameBytes(t *testing.T) {
 	sdk, srcs := sdktest.SDK(t), sdktest.Sources(t)
 	build := func(srcs []string) []byte {
 		t.Helper()
-		program, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: "amd64", Version: "1.0.0", Srcs: srcs})
+		program, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: "amd64", Program: "pause", Version: "1.0.0", Srcs: srcs})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +97,7 @@ func TestVersions(t *testing.T) {
 	sdk, srcs := sdktest.SDK(t), sdktest.Sources(t)
 	for _, v := range []string{"1", "1.0", "12345678", "1.0.0-rc.10", "v1.2.3-20261123+dirt"} {
 		for _, goarch := range []string{"amd64", "s390x", "mips64le"} {
-			program, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: goarch, Version: v, Srcs: srcs})
+			program, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: goarch, Program: "pause", Version: v, Srcs: srcs})
 			if err != nil {
 				t.Errorf("%s on %s: %v", v, goarch, err)
 			} else if !bytes.Contains(program, []byte("pause "+v+"\n")) {
@@ -105,7 +106,7 @@ func TestVersions(t *testing.T) {
 		}
 	}
 	for _, v := range []string{"", "1 0", "1.0\n", "é", strings.Repeat("1", 21)} {
-		_, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: "amd64", Version: v, Srcs: srcs})
+		_, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: "amd64", Program: "pause", Version: v, Srcs: srcs})
 		if err == nil || !strings.Contains(err.Error(), "version") {
 			t.Errorf("version %q: error is %v; want one about the version", v, err)
 		}
@@ -121,7 +122,7 @@ func TestVersionRuns(t *testing.T) {
 	sdk, srcs := sdktest.SDK(t), sdktest.Sources(t)
 	for _, size := range []int{8, 9, 16, 17, 18} {
 		v := strings.Repeat("1", size-len("pause \n"))
-		program, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: runtime.GOARCH, Version: v, Srcs: srcs})
+		program, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: runtime.GOARCH, Program: "pause", Version: v, Srcs: srcs})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +174,7 @@ func TestRefused(t *testing.T) {
 				}
 				changed = append(changed, to)
 			}
-			_, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: "amd64", Version: "1.0.0", Srcs: changed})
+			_, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: "amd64", Program: "pause", Version: "1.0.0", Srcs: changed})
 			t.Log(err)
 			if test.want == "" {
 				if err != nil {
@@ -188,14 +189,34 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// only returns the files whose names end so.
+func only(files []string, ending string) []string {
+	return slices.DeleteFunc(slices.Clone(files), func(file string) bool { return filepath.Ext(file) != ending })
+}
+
+// TestProgram: another program is called by its own name.
+func TestProgram(t *testing.T) {
+	program, err := freestanding.Build(freestanding.Config{
+		SDK: sdktest.SDK(t), GOARCH: "amd64", Program: "sleep", Version: "2", Srcs: sdktest.Sources(t),
+	})
+	if err != nil || !bytes.Contains(program, []byte("sleep 2\n")) || bytes.Contains(program, []byte("pause")) {
+		t.Errorf("the name and the version are not in the program (%v)", err)
+	}
+}
+
 // TestConfig: a configuration that cannot work is refused with what to do.
 func TestConfig(t *testing.T) {
 	sdk, srcs := sdktest.SDK(t), sdktest.Sources(t)
-	good := freestanding.Config{SDK: sdk, GOARCH: "amd64", Version: "1.0.0", Srcs: srcs}
+	good := freestanding.Config{SDK: sdk, GOARCH: "amd64", Program: "pause", Version: "1.0.0", Srcs: srcs}
+	long := strings.Repeat("a", 65)
 	for want, change := range map[string]func(*freestanding.Config){
-		"unknown architecture":  func(c *freestanding.Config) { c.GOARCH = "vax" },
-		"no assembly for amd64": func(c *freestanding.Config) { c.Srcs = nil },
-		"is no Go SDK":          func(c *freestanding.Config) { c.SDK = t.TempDir() },
+		"unknown architecture":            func(c *freestanding.Config) { c.GOARCH = "vax" },
+		"no assembly for amd64":           func(c *freestanding.Config) { c.Srcs = only(srcs, ".go") },
+		"no Go file for amd64":            func(c *freestanding.Config) { c.Srcs = only(srcs, ".s") },
+		"program \"\" has 0":              func(c *freestanding.Config) { c.Program = "" },
+		"program \"a b\" has the":         func(c *freestanding.Config) { c.Program = "a b" },
+		"program \"" + long + "\" has 65": func(c *freestanding.Config) { c.Program = long },
+		"is no Go SDK":                    func(c *freestanding.Config) { c.SDK = t.TempDir() },
 	} {
 		c := good
 		change(&c)

@@ -12,12 +12,12 @@ import (
 	"strings"
 )
 
-// AcceptCommand is how a deliberate change of digest is accepted.
-const AcceptCommand = "bazel run //images:update_digests"
+// advice is the last line of a comparison that found differences.
+const advice = "if the change is meant, accept it: write the golden file anew"
 
 // Compare returns nil if both records have the same digest. Otherwise it returns lines for people: both digests, then
-// every difference (the path of a JSON field, the offset of a byte in a layer and what it belongs to), then how to
-// accept the change.
+// every difference (the path of a JSON field, the offset of a byte in a layer and what it belongs to), then what to do if
+// the change is meant.
 func Compare(want, got *Record) []string {
 	if want.Digest == got.Digest {
 		return nil
@@ -38,7 +38,7 @@ func Compare(want, got *Record) []string {
 		lines = append(lines, compareLayers(want.Layers, got.Layers)...)
 		lines = append(lines, compareJSON("manifest", want.Manifest, got.Manifest)...)
 	}
-	return append(lines, "if the change is meant, accept it with: "+AcceptCommand)
+	return append(lines, advice)
 }
 
 // compareJSON lists the fields in which two documents differ; where none does, the first byte that does.
@@ -78,7 +78,7 @@ func compareJSON(name string, want, got []byte) []string {
 		}
 	}
 	if lines == nil {
-		i := firstDifference(want, got)
+		i := FirstDifference(want, got)
 		lines = append(lines, fmt.Sprintf("%s: the same fields in other bytes (order or spacing), first at byte %d: expected %q, got %q",
 			name, i, window(want, i), window(got, i)))
 	}
@@ -152,7 +152,7 @@ func compareLayer(name string, want, got []byte) []string {
 	if bytes.Equal(wantTar, gotTar) {
 		return append(lines, name+": the tar inside is the same; only the compression differs")
 	}
-	i := firstDifference(wantTar, gotTar)
+	i := FirstDifference(wantTar, gotTar)
 	longer := gotTar
 	if len(wantTar) > len(longer) {
 		longer = wantTar
@@ -161,7 +161,7 @@ func compareLayer(name string, want, got []byte) []string {
 }
 
 func describe(name string, want, got []byte, where string) string {
-	i := firstDifference(want, got)
+	i := FirstDifference(want, got)
 	if where != "" {
 		where = " (" + where + ")"
 	}
@@ -169,8 +169,8 @@ func describe(name string, want, got []byte, where string) string {
 		name, len(want), len(got), i, where, window(want, i), window(got, i))
 }
 
-// firstDifference returns the index of the first byte that differs, or the length of the shorter one.
-func firstDifference(a, b []byte) int {
+// FirstDifference returns the index of the first byte that differs, or the length of the shorter one.
+func FirstDifference(a, b []byte) int {
 	n := min(len(a), len(b))
 	for i := range n {
 		if a[i] != b[i] {
@@ -265,10 +265,15 @@ func (r *Record) Summary() string {
 	if r.Index != nil {
 		return fmt.Sprintf("image index %s, %d bytes", r.Digest, len(r.Index))
 	}
-	var layers int
-	for _, layer := range r.Layers {
-		layers += len(layer)
-	}
 	return fmt.Sprintf("image %s, %d bytes: manifest %d, config %d, layers %d", r.Digest,
-		len(r.Manifest)+len(r.Config)+layers, len(r.Manifest), len(r.Config), layers)
+		r.Bytes(), len(r.Manifest), len(r.Config), r.Bytes()-len(r.Manifest)-len(r.Config))
+}
+
+// Bytes returns the size of what the record has as stored, in bytes: of an image the manifest, the config and the layers.
+func (r *Record) Bytes() int {
+	n := len(r.Index) + len(r.Manifest) + len(r.Config)
+	for _, layer := range r.Layers {
+		n += len(layer)
+	}
+	return n
 }

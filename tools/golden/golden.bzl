@@ -37,19 +37,24 @@ Copied into the source tree (write_source_files does that), it is what structure
     },
 )
 
-def golden_test(name, layout, golden, **kwargs):
+def golden_test(name, layout, golden, accept = None, **kwargs):
     """Tests that an image or an image index has the digest of its golden file; a failure names every difference.
 
     Args:
       name: name of the test.
       layout: label of an OCI layout, a folder, whose index.json points to one image or one image index.
       golden: golden file, whose first line is the digest.
+      accept: command that writes the golden file anew, which a failure names: bazel run of a write_source_files, say.
       **kwargs: common attributes of tests.
     """
+    args = ["check", "--layout=$(rootpath {})".format(layout), "--golden=$(rootpath {})".format(golden)]
+    if accept:
+        # Bazel splits arguments as a shell does.
+        args.append("'--accept={}'".format(accept))
     kwargs.setdefault("size", "small")
     tool_test(
         name = name,
-        args = ["check", "--layout=$(rootpath {})".format(layout), "--golden=$(rootpath {})".format(golden)],
+        args = args,
         data = [layout, golden],
         tool = Label("//tools/golden/cmd/golden"),
         **kwargs

@@ -61,7 +61,11 @@ func FromLayout(layout *oci.Layout, m *oci.Manifest) (*Record, error) {
 		return nil, fmt.Errorf("%s is neither an image nor an image index", m.Desc.Digest)
 	}
 	r.Manifest, r.Config = m.Raw, m.ConfigRaw
+	left := int64(maxLayers)
 	for _, desc := range m.Layers {
+		if left -= layout.Size(desc.Digest); left < 0 {
+			return nil, fmt.Errorf("the layers have more than %d bytes, too many to be read whole", maxLayers)
+		}
 		layer, err := readBlob(layout, desc.Digest)
 		if err != nil {
 			return nil, err
@@ -70,6 +74,9 @@ func FromLayout(layout *oci.Layout, m *oci.Manifest) (*Record, error) {
 	}
 	return r, nil
 }
+
+// maxLayers is the most bytes that the layers of an image may have in all, as stored, to be read: they are kept whole.
+const maxLayers = 1 << 30
 
 func readBlob(layout *oci.Layout, d digest.Digest) ([]byte, error) {
 	blob, err := layout.Blob(d)
@@ -173,7 +180,10 @@ func (r *Record) check() error {
 }
 
 func checkDigest(what string, data []byte, want digest.Digest) error {
-	if got := digest.FromBytes(data); got != want {
+	if err := want.Validate(); err != nil {
+		return fmt.Errorf("the digest %q of the %s: %w", string(want), what, err)
+	}
+	if got := want.Algorithm().FromBytes(data); got != want {
 		return fmt.Errorf("the %s that is kept has the digest %s, but %s is recorded: the file was edited by hand", what, got, want)
 	}
 	return nil
@@ -191,11 +201,11 @@ func compact(doc []byte) ([]byte, error) {
 func ReadFile(path string) (*Record, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("the golden file cannot be read: %w; make it with: %s", err, AcceptCommand)
+		return nil, fmt.Errorf("the golden file cannot be read: %w; golden write makes one", err)
 	}
 	r, err := Parse(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s is not a golden file: %w; make it anew with: %s", path, err, AcceptCommand)
+		return nil, fmt.Errorf("%s is not a golden file: %w; golden write makes one", path, err)
 	}
 	return r, nil
 }

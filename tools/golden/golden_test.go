@@ -151,7 +151,7 @@ func TestCompareExplains(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			text := strings.Join(Compare(test.want, test.got), "\n")
-			expected := append(test.expected, "expected "+test.want.Digest.String(), "got      "+test.got.Digest.String(), AcceptCommand)
+			expected := append(test.expected, "expected "+test.want.Digest.String(), "got      "+test.got.Digest.String(), advice)
 			for _, part := range expected {
 				if !strings.Contains(text, part) {
 					t.Errorf("not said: %s\n%s", part, text)

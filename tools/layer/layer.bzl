@@ -20,7 +20,7 @@ layer = rule(
     implementation = _layer_impl,
     attrs = {
         "path": attr.string(
-            default = "pause",
+            mandatory = True,
             doc = "The file's path in the image, without a slash in front.",
         ),
         "src": attr.label(
@@ -34,7 +34,8 @@ layer = rule(
             executable = True,
         ),
     },
-    doc = """Writes NAME.tar.gz, a layer with one file: USTAR, mode 0555, owner 0:0, no date, compressed as far as gzip goes.
+    doc = """Writes NAME.tar.gz, a layer with one file: USTAR, mode 0555, owner 0:0, no date, gzip.
 
-The bytes depend on the file's content and its path alone.""",
+It is as small as a bounded search finds, and its bytes depend on the file's content and its path alone. Archives above 8 KiB
+are left to compress/flate, so that their bytes also depend on the Go release.""",
 )

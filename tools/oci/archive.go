@@ -51,24 +51,37 @@ func (m *Manifest) Select(p v1.Platform) (*Manifest, error) {
 		if got.OS == p.OS && got.Architecture == p.Architecture && (p.Variant == "" || got.Variant == p.Variant) {
 			return image, nil
 		}
-		have = append(have, platformText(got))
+		have = append(have, PlatformText(got))
 	}
-	return nil, fmt.Errorf("no image for %s; there are images for %s", platformText(p), strings.Join(have, ", "))
+	return nil, fmt.Errorf("no image for %s; there are images for %s", PlatformText(p), strings.Join(have, ", "))
 }
 
-// images are the images in m, depth first.
+// images are the images in m, depth first, each once.
 func (m *Manifest) images() []*Manifest {
-	if m.Kind == Image {
-		return []*Manifest{m}
-	}
 	var images []*Manifest
-	for _, child := range m.Manifests {
-		images = append(images, child.images()...)
-	}
+	m.walk(map[*Manifest]bool{}, func(m *Manifest) {
+		if m.Kind == Image {
+			images = append(images, m)
+		}
+	})
 	return images
 }
 
-func platformText(p v1.Platform) string {
+// walk visits m and the manifests in it that are not in seen, and adds them to it. There can be exponentially more ways to
+// a manifest than there are manifests.
+func (m *Manifest) walk(seen map[*Manifest]bool, visit func(*Manifest)) {
+	if seen[m] {
+		return
+	}
+	seen[m] = true
+	visit(m)
+	for _, child := range m.Manifests {
+		child.walk(seen, visit)
+	}
+}
+
+// PlatformText writes p as ParsePlatform reads it.
+func PlatformText(p v1.Platform) string {
 	text := p.OS + "/" + p.Architecture
 	if p.Variant != "" {
 		text += "/" + p.Variant
@@ -84,13 +97,18 @@ type ArchiveOptions struct {
 }
 
 // WriteArchive writes the layout in folder dir to w, as a tar archive whose bytes depend on the layout and the options
-// alone: plain USTAR, owner 0, mode 0644, date 0, in a fixed order.
+// alone: owner 0, mode 0644, date 0, in a fixed order. It is plain USTAR, but for what that cannot hold, such as the name
+// of a blob that goes by its SHA-512: that has a PAX header.
 func WriteArchive(w io.Writer, dir string, o ArchiveOptions) error {
 	tags := make([]name.Tag, len(o.RepoTags))
 	for i, s := range o.RepoTags {
 		var err error
 		if tags[i], err = name.NewTag(s); err != nil {
 			return fmt.Errorf("repository tag %q: %w", s, err)
+		}
+		// rules_oci writes what it is given, and docker load refuses an archive with a name that has no tag.
+		if !strings.HasSuffix(s, ":"+tags[i].TagStr()) {
+			return fmt.Errorf("repository tag %q: give a tag too, such as %s:latest", s, s)
 		}
 	}
 	layout, err := Open(dir)
@@ -127,7 +145,8 @@ type archive struct {
 }
 
 func (a archive) add(path string, size int64, content io.Reader) error {
-	header := &tar.Header{Typeflag: tar.TypeReg, Name: path, Size: size, Mode: 0o644, Format: tar.FormatUSTAR}
+	// Without a Format, package tar takes the first of USTAR and PAX that will do.
+	header := &tar.Header{Typeflag: tar.TypeReg, Name: path, Size: size, Mode: 0o644}
 	if err := a.tar.WriteHeader(header); err != nil {
 		return err
 	}
@@ -210,17 +229,15 @@ func (a archive) oci(m *Manifest, tags []name.Tag, repoTags []string) error {
 		return err
 	}
 	var digests []digest.Digest
+	seen := map[*Manifest]bool{}
 	var collect func(m *Manifest)
 	collect = func(m *Manifest) {
 		digests = append(digests, m.blobs()...)
-		for _, child := range m.Manifests {
-			collect(child)
-		}
 		if m.Subject != nil {
-			collect(m.Subject)
+			m.Subject.walk(seen, collect)
 		}
 	}
-	collect(m)
+	m.walk(seen, collect)
 	slices.Sort(digests)
 	for _, d := range slices.Compact(digests) {
 		if err := a.addBlob("blobs/"+strings.Replace(string(d), ":", "/", 1), d); err != nil {

@@ -2,8 +2,8 @@ package oci
 
 import (
 	"fmt"
-	"mime"
 	"os"
+	"regexp"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -19,6 +19,11 @@ type ArtifactOptions struct {
 	Annotations *string // name=value a line
 }
 
+// mediaTypes matches media types without parameters, as image-spec wants them: RFC 6838, section 4.2.
+var mediaTypes = regexp.MustCompile(`^` + restrictedName + `/` + restrictedName + `$`)
+
+const restrictedName = `[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}`
+
 // BuildArtifact writes the OCI layout of an artifact into folder output: a manifest with an empty config, one layer, and
 // a subject, as image-spec 1.1 has it ("Guidelines for Artifact Usage"). Registries list it as a referrer of its subject,
 // whose digest does not change. The subject itself is not part of the layout.
@@ -27,7 +32,7 @@ func BuildArtifact(output string, o ArtifactOptions) error {
 		o.MediaType = o.Type
 	}
 	for _, t := range []string{o.Type, o.MediaType} {
-		if _, _, err := mime.ParseMediaType(t); err != nil {
+		if !mediaTypes.MatchString(t) {
 			return fmt.Errorf("%q is not a media type such as application/spdx+json", t)
 		}
 	}

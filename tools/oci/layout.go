@@ -7,6 +7,8 @@ package oci
 
 import (
 	"bytes"
+	_ "crypto/sha256" // go-digest knows the algorithms that are linked in
+	_ "crypto/sha512"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -65,6 +67,8 @@ type Manifest struct {
 	ConfigDoc *ojson.Object   // of an image: the same, read
 	Layers    []v1.Descriptor // of an image or artifact, in order
 	Subject   *Manifest       // what this is attached to, if it says so and the layout has it
+
+	height int // levels of manifests below this one
 }
 
 // Layout is an OCI image layout, verified.
@@ -190,10 +194,12 @@ func isLayer(mediaType string) bool {
 	return false
 }
 
+var errDeep = fmt.Errorf("indexes nest more than %d levels deep", maxDepth)
+
 // manifest loads what desc refers to, and all below it.
 func (l *Layout) manifest(desc v1.Descriptor, depth int) (*Manifest, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("indexes nest more than %d levels deep", maxDepth)
+		return nil, errDeep
 	}
 	// A cycle would need a document that contains its own hash, so a layout that seems to have one lies about a digest.
 	if m, known := l.loaded[desc.Digest]; known {
@@ -202,6 +208,8 @@ func (l *Layout) manifest(desc v1.Descriptor, depth int) (*Manifest, error) {
 			return nil, fmt.Errorf("%s: refers to itself (a cycle)", desc.Digest)
 		case m.Desc.MediaType != desc.MediaType || m.Desc.Size != desc.Size:
 			return nil, fmt.Errorf("%s: two descriptors disagree about its size or media type", desc.Digest)
+		case depth+m.height > maxDepth:
+			return nil, errDeep
 		}
 		return m, nil
 	}
@@ -230,7 +238,16 @@ func (l *Layout) fill(m *Manifest, depth int) error {
 	} else if err := l.image(m); err != nil {
 		return err
 	}
-	return l.subject(m, depth)
+	if err := l.subject(m, depth); err != nil {
+		return err
+	}
+	for _, child := range m.Manifests {
+		m.height = max(m.height, 1+child.height)
+	}
+	if m.Subject != nil {
+		m.height = max(m.height, 1+m.Subject.height)
+	}
+	return nil
 }
 
 // index reads the index doc: its entries as written into entries, and what they refer to into manifests.

@@ -342,32 +342,101 @@ func TestOpenRefusesCycles(t *testing.T) {
 	}
 }
 
-// Indexes that nest without end are refused.
-func TestOpenRefusesDeepIndexes(t *testing.T) {
-	image := build(t, full(t))
-	source, err := Open(image)
+// indexes makes a layout of an image and of indexes around it, each of which lists the one before width times. list says what
+// index.json lists, from all of them, the image first.
+func indexes(t testing.TB, levels, width int, list func([]v1.Descriptor) []v1.Descriptor) string {
+	t.Helper()
+	source, err := Open(build(t, full(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(t.TempDir(), "deep")
+	listing := func(descs []v1.Descriptor) []byte {
+		entries := make([]any, len(descs))
+		for i, desc := range descs {
+			entries[i] = describe(desc)
+		}
+		return ojson.Compact(ojson.NewObject(
+			ojson.Member{Name: "schemaVersion", Value: ojson.Number("2")}, ojson.Member{Name: "manifests", Value: entries},
+		))
+	}
+	dir := filepath.Join(t.TempDir(), "indexes")
 	err = Create(dir, func(w *Writer) ([]byte, error) {
 		if err := w.copyManifest(source, source.Manifests[0], map[*Manifest]bool{}); err != nil {
 			return nil, err
 		}
-		desc := source.Manifests[0].Desc
-		for range maxDepth + 2 {
-			var err error
-			if desc, err = w.Add(v1.MediaTypeImageIndex, topIndex(desc)); err != nil {
+		all := []v1.Descriptor{source.Manifests[0].Desc}
+		for range levels {
+			desc, err := w.Add(v1.MediaTypeImageIndex, listing(slices.Repeat(all[len(all)-1:], width)))
+			if err != nil {
 				return nil, err
 			}
+			all = append(all, desc)
 		}
-		return topIndex(desc), nil
+		return listing(list(all)), nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "levels deep") {
-		t.Errorf("got %v", err)
+	return dir
+}
+
+func last(descs []v1.Descriptor) []v1.Descriptor { return descs[len(descs)-1:] }
+
+// Indexes that nest without end are refused, also if index.json lists the inner ones first, so that they are known already.
+func TestOpenRefusesDeepIndexes(t *testing.T) {
+	for name, list := range map[string]func([]v1.Descriptor) []v1.Descriptor{
+		"outermost":       last,
+		"innermost first": func(descs []v1.Descriptor) []v1.Descriptor { return descs },
+		"outermost first": func(descs []v1.Descriptor) []v1.Descriptor { slices.Reverse(descs); return descs },
+	} {
+		if _, err := Open(indexes(t, maxDepth+1, 2, list)); err == nil || !strings.Contains(err.Error(), "levels deep") {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if _, err := Open(indexes(t, maxDepth, 2, list)); err != nil {
+			t.Errorf("%s, as deep as may be: %v", name, err)
+		}
+	}
+}
+
+// Manifests are visited once, in however many ways they can be reached: in 100 to the power of 8 here.
+func TestManifestsAreVisitedOnce(t *testing.T) {
+	dir := indexes(t, maxDepth, 100, last)
+	if images := only(t, dir).images(); len(images) != 1 {
+		t.Errorf("found %d images, expected one", len(images))
+	}
+	files := entries(t, pack(t, dir, ArchiveOptions{Format: FormatOCI}))
+	if l, err := Open(dir); err != nil || len(files) != len(l.blobs)+2 {
+		t.Errorf("packed %d files for %d blobs, %v", len(files), len(l.blobs), err)
+	}
+	pack(t, dir, ArchiveOptions{Format: FormatDocker})
+}
+
+// Blobs may go by their SHA-512, whose names are longer than USTAR can hold.
+func TestSHA512(t *testing.T) {
+	dir := tamper(t, build(t, full(t)), func(dir string) {
+		layer := only(t, dir).Layers[0].Digest
+		blob, err := os.ReadFile(blobPath(dir, layer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		long := digest.SHA512.FromBytes(blob)
+		if err := os.MkdirAll(filepath.Dir(blobPath(dir, long)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		reseal(t, dir, layer.String(), long.String())
+		if err := os.Rename(blobPath(dir, layer), blobPath(dir, long)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	long := only(t, dir).Layers[0].Digest
+	for format, name := range map[Format]string{FormatDocker: long.Encoded() + ".tar", FormatOCI: "blobs/sha512/" + long.Encoded()} {
+		archive := pack(t, dir, ArchiveOptions{Format: format})
+		if content := entries(t, archive)[name]; digest.SHA512.FromBytes(content) != long {
+			t.Errorf("%s: %s has %d bytes, and not its digest", format, name, len(content))
+		}
+		if !bytes.Equal(archive, pack(t, dir, ArchiveOptions{Format: format})) {
+			t.Errorf("%s: two archives of the same differ", format)
+		}
 	}
 }
 
@@ -461,15 +530,18 @@ func TestArchive(t *testing.T) {
 // What cannot be packed is refused, and says what there would be.
 func TestArchiveRefuses(t *testing.T) {
 	index := filepath.Join(t.TempDir(), "index")
-	arm := build(t, full(t))
-	if err := BuildIndex(index, []string{arm, arm}, nil); err != nil {
+	arm, other := build(t, full(t)), full(t)
+	other.User = "other"
+	if err := BuildIndex(index, []string{arm, build(t, other)}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for want, o := range map[string]ArchiveOptions{
-		"linux/arm/v7":           {Format: FormatDocker, Platform: &v1.Platform{OS: "linux", Architecture: "s390x"}},
-		"choose one":             {Format: FormatDocker},
-		"want docker or oci":     {Format: "zip"},
-		"repository tag \"A B\"": {Format: FormatOCI, RepoTags: []string{"A B"}},
+		"linux/arm/v7":                             {Format: FormatDocker, Platform: &v1.Platform{OS: "linux", Architecture: "s390x"}},
+		"choose one":                               {Format: FormatDocker},
+		"want docker or oci":                       {Format: "zip"},
+		"repository tag \"A B\"":                   {Format: FormatOCI, RepoTags: []string{"A B"}},
+		"give a tag too, such as pause:latest":     {Format: FormatDocker, RepoTags: []string{"a:1", "pause"}},
+		"give a tag too, such as h:5/pause:latest": {Format: FormatOCI, RepoTags: []string{"h:5/pause"}},
 	} {
 		if err := WriteArchive(io.Discard, index, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v", want, err)
@@ -499,9 +571,16 @@ func TestArtifact(t *testing.T) {
 	if err := BuildArtifact(again, o); err != nil || only(t, again).Desc.Digest != m.Desc.Digest {
 		t.Errorf("the same again differs: %v", err)
 	}
-	bad := filepath.Join(t.TempDir(), "bad")
-	o.Type = "no type/"
-	refused(t, "media type", bad, BuildArtifact(bad, o), "is not a media type")
+	for _, bad := range []string{
+		"no type/", "spdx", "/spdx", "text/", "text/plain; charset=utf-8", "text /plain", "text/pl/ain", "text/+json", "text/é", "text/plain\n", "text/" + strings.Repeat("a", 128),
+	} {
+		dir := filepath.Join(t.TempDir(), "bad")
+		wrong := o
+		wrong.Type = bad
+		refused(t, bad, dir, BuildArtifact(dir, wrong), "is not a media type")
+		wrong.Type, wrong.MediaType = o.Type, bad
+		refused(t, bad, dir, BuildArtifact(dir, wrong), "is not a media type")
+	}
 }
 
 // FuzzOpen: whatever index.json, manifest and config say, Open neither panics nor believes a wrong digest.

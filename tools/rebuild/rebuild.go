@@ -25,11 +25,12 @@ import (
 	"example.com/pause/tools/oci"
 )
 
-// The properties of every image, as images/pause_image.bzl gives them to oci_image. A test of this package holds the two
-// together: the digests would differ.
+// What every image has in common, as pause/BUILD.bazel gives it to freestanding_binary, and images/pause_image.bzl to layer
+// and oci_image. A test of this package holds them together: the digests would differ.
 const (
-	path = "pause"
-	user = "65535:65535"
+	program = "pause"
+	path    = "pause"
+	user    = "65535:65535"
 )
 
 // A Result is one image, or the index, as built anew.
@@ -68,7 +69,7 @@ func Run(ctx context.Context, source, sdk, output string, report func(Result)) e
 		}
 		name := "pause_" + row.OS + "_" + row.Architecture
 		layout, err := buildImage(output, name, row, freestanding.Config{
-			SDK: sdk, GOARCH: row.GOARCH, Version: data.Version, Srcs: sources,
+			SDK: sdk, GOARCH: row.GOARCH, Program: program, Version: data.Version, Srcs: sources,
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -104,8 +105,8 @@ func Run(ctx context.Context, source, sdk, output string, report func(Result)) e
 }
 
 // buildImage writes the layout of one image and returns its folder.
-func buildImage(output, name string, row Row, program freestanding.Config) (string, error) {
-	binary, err := freestanding.Build(program)
+func buildImage(output, name string, row Row, config freestanding.Config) (string, error) {
+	binary, err := freestanding.Build(config)
 	if err != nil {
 		return "", err
 	}

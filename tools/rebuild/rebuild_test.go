@@ -2,12 +2,13 @@ package rebuild
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
+
+	"example.com/pause/tools/freestanding/sdktest"
 )
 
 // checkout returns a copy of what Run reads of the checkout, which a test may change.
@@ -44,23 +45,6 @@ func checkout(t *testing.T) string {
 	return dir
 }
 
-// sdk returns the GOROOT of the Go SDK of the build.
-func sdk(t *testing.T) string {
-	t.Helper()
-	if root := os.Getenv("GO_SDK_ROOT_FILE"); root != "" {
-		path, err := runfiles.Rlocation(root)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return filepath.Dir(path)
-	}
-	out, err := exec.Command("go", "env", "GOROOT").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(out))
-}
-
 // replace changes the first from in a file of the checkout to to.
 func replace(t *testing.T, dir, file, from, to string) {
 	t.Helper()
@@ -81,7 +65,7 @@ func replace(t *testing.T, dir, file, from, to string) {
 func TestRebuildHasTheGoldenDigests(t *testing.T) {
 	dir := checkout(t)
 	var names []string
-	err := Run(t.Context(), dir, sdk(t), t.TempDir(), func(r Result) {
+	err := Run(t.Context(), dir, sdktest.SDK(t), t.TempDir(), func(r Result) {
 		names = append(names, r.Name)
 		if len(r.Differences) > 0 {
 			t.Errorf("%s differs from images/digests:\n%s", r.Name, strings.Join(r.Differences, "\n"))
@@ -109,7 +93,7 @@ func TestRebuildReadsTheDataOfTheBuild(t *testing.T) {
 	}
 	replace(t, dir, "images/annotations.bzl", "honours", "heeds")
 	got := map[string]string{}
-	err := Run(t.Context(), dir, sdk(t), t.TempDir(), func(r Result) { got[r.Name] = strings.Join(r.Differences, "\n") })
+	err := Run(t.Context(), dir, sdktest.SDK(t), t.TempDir(), func(r Result) { got[r.Name] = strings.Join(r.Differences, "\n") })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +116,7 @@ func TestRebuildRefusesAnotherGo(t *testing.T) {
 	version, _, _ := strings.Cut(rest, "\n")
 	replace(t, dir, "go.mod", "go "+version, "go 1.2.3")
 	output := t.TempDir()
-	err = Run(t.Context(), dir, sdk(t), output, func(r Result) { t.Errorf("built %s", r.Name) })
+	err = Run(t.Context(), dir, sdktest.SDK(t), output, func(r Result) { t.Errorf("built %s", r.Name) })
 	if err == nil || !strings.Contains(err.Error(), "go1.2.3") || !strings.Contains(err.Error(), "go"+version) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error is %v; expected one line that names go%s and go1.2.3", err, version)
 	}

@@ -1,6 +1,6 @@
 """sbom: what an image is made of (SPDX 2.3) and how it was made (in-toto, SLSA provenance), from what Bazel knows."""
 
-_GO_TOOLCHAIN = "@rules_go//go:toolchain"
+load("@rules_go//go:def.bzl", "GoSDK")
 
 def _sbom_impl(ctx):
     document = ctx.actions.declare_file(ctx.label.name + ".spdx.json")
@@ -10,7 +10,8 @@ def _sbom_impl(ctx):
     args.add("--name", ctx.attr.image_name)
     args.add("--version", ctx.attr.version)
     args.add("--module", ctx.attr.module)
-    args.add("--go-version", ctx.toolchains[_GO_TOOLCHAIN].sdk.version)
+    args.add("--license", ctx.attr.license)
+    args.add("--go-version", ctx.attr._sdk[GoSDK].version)
     args.add_all(ctx.files.srcs, before_each = "--source")
     args.add("--output", document)
     args.add("--provenance", provenance)
@@ -45,11 +46,15 @@ Each is also an output group of its own: spdx and provenance.""",
             doc = "An OCI layout, a folder, whose index.json points to one image or one image index.",
         ),
         "image_name": attr.string(
-            default = "pause",
+            mandatory = True,
             doc = "Name of the image, without registry and tag.",
         ),
+        "license": attr.string(
+            mandatory = True,
+            doc = "License of the program and of the image, an expression of SPDX identifiers such as Apache-2.0.",
+        ),
         "module": attr.string(
-            default = "example.com/pause",
+            mandatory = True,
             doc = "Path of the Go module that the program is built from.",
         ),
         "srcs": attr.label_list(
@@ -67,6 +72,11 @@ Each is also an output group of its own: spdx and provenance.""",
             executable = True,
             cfg = "exec",
         ),
+        # What builds the program, and not what rules_go has for the target platform, if it has anything.
+        "_sdk": attr.label(
+            default = "//tools:exec_go_sdk",
+            cfg = "exec",
+            providers = [GoSDK],
+        ),
     },
-    toolchains = [_GO_TOOLCHAIN],
 )

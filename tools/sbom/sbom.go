@@ -31,8 +31,10 @@ const MediaType = "application/spdx+json"
 // created is the time in every document. SPDX requires one; a real one would make each build another document.
 const created = "1970-01-01T00:00:00Z"
 
+// tool is what calls itself the creator of the document.
+const tool = "example.com/pause/tools/sbom"
+
 const (
-	license   = "Apache-2.0"
 	goLicense = "BSD-3-Clause"
 	noneSaid  = "NOASSERTION"
 )
@@ -61,6 +63,8 @@ type Input struct {
 	Version string
 	// Module is the path of the Go module that the program is built from.
 	Module string
+	// License is the license of the program and of the image, an expression of SPDX identifiers such as Apache-2.0.
+	License string
 	// GoVersion is the version of the Go toolchain, such as 1.26.8.
 	GoVersion string
 	// Index is the digest of the image index; empty if there is a single image and no index.
@@ -96,6 +100,7 @@ var (
 	namePattern    = regexp.MustCompile(`^[a-z0-9]+([._-]+[a-z0-9]+)*$`)
 	versionPattern = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.+-]*$`)
 	goPattern      = regexp.MustCompile(`^1\.[0-9]+(\.[0-9]+|rc[0-9]+)?$`)
+	licensePattern = regexp.MustCompile(`^[0-9A-Za-z(][0-9A-Za-z.+() -]*$`)
 	modulePattern  = regexp.MustCompile(`^[a-z0-9.-]+(/[0-9A-Za-z._~-]+)*$`)
 )
 
@@ -108,6 +113,8 @@ func (in *Input) check() error {
 		return fmt.Errorf("the version %q is not one, such as 1.0.0", in.Version)
 	case !modulePattern.MatchString(in.Module):
 		return fmt.Errorf("the module %q is not the path of a Go module", in.Module)
+	case !licensePattern.MatchString(in.License):
+		return fmt.Errorf("the license %q is not an SPDX expression, such as Apache-2.0", in.License)
 	case !goPattern.MatchString(in.GoVersion):
 		return fmt.Errorf("the Go version %q is not one, such as 1.26.8", in.GoVersion)
 	case len(in.Images) == 0:
@@ -142,7 +149,7 @@ func (in *Input) SPDX() ([]byte, error) {
 		SPDXIdentifier: "DOCUMENT",
 		DocumentName:   in.Name + "-" + in.Version,
 		CreationInfo: &spdx.CreationInfo{
-			Creators: []common.Creator{{CreatorType: "Tool", Creator: in.Module + "/tools/sbom"}},
+			Creators: []common.Creator{{CreatorType: "Tool", Creator: tool}},
 			Created:  created,
 		},
 	}
@@ -210,7 +217,7 @@ func (b *builder) file(id common.ElementID, name, fileType string, content []byt
 			{Algorithm: common.SHA1, Value: fmt.Sprintf("%x", sha1.Sum(content))},
 			{Algorithm: common.SHA256, Value: fmt.Sprintf("%x", sha256.Sum256(content))},
 		},
-		LicenseConcluded:   license,
+		LicenseConcluded:   b.in.License,
 		LicenseInfoInFiles: []string{noneSaid},
 		FileCopyrightText:  noneSaid,
 	}
@@ -241,9 +248,9 @@ func (b *builder) sources() {
 		FilesAnalyzed:           true,
 		// SPDX 2.3, section 7.9: SHA-1 of the sorted SHA-1 sums.
 		PackageVerificationCode:     &common.PackageVerificationCode{Value: fmt.Sprintf("%x", sha1.Sum([]byte(strings.Join(sum, ""))))},
-		PackageLicenseConcluded:     license,
+		PackageLicenseConcluded:     b.in.License,
 		PackageLicenseInfoFromFiles: []string{noneSaid},
-		PackageLicenseDeclared:      license,
+		PackageLicenseDeclared:      b.in.License,
 		PackageCopyrightText:        noneSaid,
 		PackageExternalReferences:   purl("pkg:golang/" + b.in.Module + "@v" + b.in.Version),
 		PrimaryPackagePurpose:       "SOURCE",
@@ -305,8 +312,8 @@ func (b *builder) container(id common.ElementID, d digest.Digest, qualifiers str
 		PackageVersion:          b.in.Version,
 		PackageDownloadLocation: noneSaid,
 		PackageChecksums:        []common.Checksum{{Algorithm: common.SHA256, Value: d.Encoded()}},
-		PackageLicenseConcluded: license,
-		PackageLicenseDeclared:  license,
+		PackageLicenseConcluded: b.in.License,
+		PackageLicenseDeclared:  b.in.License,
 		PackageCopyrightText:    noneSaid,
 		// The package URL type oci: the digest is the version, with its colon escaped.
 		PackageExternalReferences: purl("pkg:oci/" + b.in.Name + "@" + url.QueryEscape(d.String()) + qualifiers),

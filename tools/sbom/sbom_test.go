@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 
 func input() *Input {
 	return &Input{
-		Name: "pause", Version: "1.0.0", Module: "example.com/pause", GoVersion: "1.26.8",
+		Name: "pause", Version: "1.0.0", Module: "example.com/pause", License: "Apache-2.0", GoVersion: "1.26.8",
 		Index: digest.FromString("index"),
 		Images: []Image{
 			{"linux/amd64", digest.FromString("amd64"), []File{{"/pause", []byte("program for amd64")}}},
@@ -82,6 +82,7 @@ func TestFunctionOfTheInputs(t *testing.T) {
 		"name":    func(in *Input) { in.Name = "other" },
 		"version": func(in *Input) { in.Version = "1.0.1" },
 		"module":  func(in *Input) { in.Module = "example.com/other" },
+		"license": func(in *Input) { in.License = "MIT OR (Apache-2.0)" },
 		"Go":      func(in *Input) { in.GoVersion = "1.26.9" },
 		"index":   func(in *Input) { in.Index = digest.FromString("other") },
 		"image":   func(in *Input) { in.Images[1].Digest = digest.FromString("other") },
@@ -198,6 +199,7 @@ func TestRefuses(t *testing.T) {
 		"the name":       func(in *Input) { in.Name = "Pause!" },
 		"the version":    func(in *Input) { in.Version = "" },
 		"the module":     func(in *Input) { in.Module = "x y" },
+		"the license":    func(in *Input) { in.License = "" },
 		"the Go version": func(in *Input) { in.GoVersion = "go1.26" },
 		"no image":       func(in *Input) { in.Images = nil },
 		"but no index":   func(in *Input) { in.Index = "" },

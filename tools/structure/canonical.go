@@ -56,7 +56,7 @@ func CanonicalLayer(layer []byte) []string {
 		return []string{fmt.Sprintf("the layer is not gzip: %v", err)}
 	}
 	zr.Multistream(false)
-	archive, err := io.ReadAll(io.LimitReader(zr, maxLayer))
+	archive, err := io.ReadAll(io.LimitReader(zr, maxContent))
 	if err != nil {
 		return []string{fmt.Sprintf("the layer is not gzip: %v", err)}
 	}
@@ -78,6 +78,9 @@ func canonicalTar(archive []byte) []string {
 	if header.Typeflag != tar.TypeReg {
 		return []string{fmt.Sprintf("%s: expected a regular file, got type %q", header.Name, header.Typeflag)}
 	}
+	if header.Size > int64(len(archive)) { // a sparse file can be larger than all memory
+		return []string{fmt.Sprintf("%s: expected at most the %d bytes of the archive, got %d", header.Name, len(archive), header.Size)}
+	}
 	content, err := io.ReadAll(tr)
 	if err != nil {
 		return []string{fmt.Sprintf("%s: %v", header.Name, err)}
@@ -93,33 +96,26 @@ func canonicalTar(archive []byte) []string {
 	if bytes.Equal(archive, want) {
 		return nil
 	}
-	i := firstDifference(archive, want)
+	i := difference(archive, want)
 	return []string{
 		fmt.Sprintf("tar, byte %d (%s): expected %d bytes in all, from here % x", i, golden.Locate(archive, i), len(want), want[i:min(i+16, len(want))]),
 		fmt.Sprintf("got %d bytes in all, from here % x", len(archive), archive[i:min(i+16, len(archive))]),
 	}
 }
 
-// firstDifference returns the index of the first byte that differs, or the length of the shorter archive. A difference in
-// the checksum of the first header only follows from another, so it counts only where there is none.
-func firstDifference(a, b []byte) int {
+// difference is golden.FirstDifference, but for the checksum of the first header: a difference there only follows from
+// another, so it counts only where there is none.
+func difference(a, b []byte) int {
 	const checksum, afterChecksum = 148, 156
-	first := -1
-	for i := range min(len(a), len(b)) {
-		if a[i] == b[i] {
-			continue
-		}
-		if i < checksum || i >= afterChecksum {
-			return i
-		}
-		if first < 0 {
-			first = i
-		}
-	}
-	if first >= 0 && len(a) == len(b) {
+	first := golden.FirstDifference(a, b)
+	if first < checksum || first >= afterChecksum || len(a) < afterChecksum || len(b) < afterChecksum {
 		return first
 	}
-	return min(len(a), len(b))
+	rest := golden.FirstDifference(a[afterChecksum:], b[afterChecksum:])
+	if afterChecksum+rest == len(a) && len(a) == len(b) {
+		return first
+	}
+	return afterChecksum + rest
 }
 
 func writeTar(name string, mode int64, content []byte) ([]byte, error) {

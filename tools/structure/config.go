@@ -137,11 +137,16 @@ func checkNodes(name string, data []byte) error {
 	return noneEmpty(name, "", &doc)
 }
 
-// noneEmpty refuses missing values and empty lists, which would assert nothing. An empty entrypoint or cmd does assert.
+// noneEmpty refuses missing values, empty lists and empty mappings, which would assert nothing. An empty entrypoint or cmd
+// does assert. It refuses aliases, because what they stand for may be empty where that asserts nothing.
 func noneEmpty(name, key string, node *yaml.Node) error {
 	switch {
 	case node.Kind == yaml.ScalarNode && node.Tag == "!!null":
 		return fmt.Errorf("%s:%d: %s has no value; say what is expected or remove it", name, node.Line, key)
+	case node.Kind == yaml.AliasNode:
+		return fmt.Errorf("%s:%d: *%s in %s is an alias; write out what it stands for", name, node.Line, node.Value, key)
+	case node.Kind == yaml.MappingNode && len(node.Content) == 0 && key != "":
+		return fmt.Errorf("%s:%d: %s has an empty mapping, which asserts nothing; say what is expected or remove it", name, node.Line, key)
 	case node.Kind == yaml.SequenceNode && len(node.Content) == 0 && key != "entrypoint" && key != "cmd":
 		return fmt.Errorf("%s:%d: %s is empty, which asserts nothing; remove it, and use --only-config or --only-files to say that there is none",
 			name, node.Line, key)
@@ -274,6 +279,8 @@ func (k *checker) pair(list string, p pair) {
 		k.failf(max(p.Key.line, 1), "an entry of %s has no key", list)
 	case p.Value == nil:
 		k.failf(p.Key.line, "%s in %s has no value; to match any, use value: \".*\" with isRegex: true", p.Key.value, list)
+	case p.IsRegex && p.Value.value == "":
+		k.failf(p.Value.line, "the expression for %s in %s is empty, which matches any value; to mean that, use \".*\"", p.Key.value, list)
 	case p.IsRegex:
 		k.regex(*p.Value)
 	}
@@ -334,6 +341,9 @@ func (k *checker) fileContent(t fileContentTest) {
 	}
 	for _, list := range [][]text{t.ExpectedContents, t.ExcludedContents} {
 		for _, expr := range list {
+			if expr.value == "" {
+				k.failf(expr.line, "%q has an empty expression, which matches any content", t.Name.value)
+			}
 			k.regex(expr)
 		}
 	}

@@ -87,6 +87,13 @@ func TestParseConfigRefuses(t *testing.T) {
 		"negative uid":          {file + "  uid: -1\n", "must not be negative"},
 		"mode of nothing":       {file + "  shouldExist: false\n  permissions: -r-xr-xr-x\n", "should not exist can have no permissions"},
 		"content of nothing":    {content, "needs expectedContents or excludedContents"},
+		"empty mapping":         {head + "metadataTest: {}\n", "a.yaml:2: metadataTest has an empty mapping"},
+		"empty entry":           {head + "fileExistenceTests: [{}]\n", "a.yaml:2: fileExistenceTests has an empty mapping"},
+		"alias":                 {head + "metadataTest:\n  cmd: &e []\n  labels: *e\n", "a.yaml:4: *e in labels is an alias"},
+		"alias to be merged":    {head + "metadataTest:\n  user: &e a\n  <<: *e\n", "a.yaml:4: *e in << is an alias"},
+		"label, empty":          {head + "metadataTest:\n  labels: [{key: b, value: \"\", isRegex: true}]\n", "a.yaml:3: the expression for b in labels is empty"},
+		"content, empty":        {content + "  expectedContents: [\"\"]\n", `a.yaml:5: "x" has an empty expression`},
+		"no content, empty":     {content + "  excludedContents: [\"\"]\n", `a.yaml:5: "x" has an empty expression`},
 		"content, bad":          {content + "  excludedContents: [\"[\"]\n", "a.yaml:5: error parsing regexp"},
 	} {
 		_, err := ParseConfig("a.yaml", []byte(test.file))

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"example.com/pause/tools/oci"
 )
 
 // machine is what an ELF header says where a program runs.
@@ -41,10 +43,10 @@ func KnownArchitecture(architecture string) bool {
 
 // checkPlatform compares the platform with the config, with the entry in the index, and with the entrypoint.
 func (image *Image) checkPlatform(r *Report, want v1.Platform) {
-	text := platformText(want)
-	r.compare("platform of the config", text, platformText(image.config.Platform))
+	text := oci.PlatformText(want)
+	r.compare("platform of the config", text, oci.PlatformText(image.config.Platform))
 	if image.entry != nil {
-		r.compare("platform in the index", text, platformText(*image.entry))
+		r.compare("platform in the index", text, oci.PlatformText(*image.entry))
 	}
 	r.add("ELF header of the entrypoint", image.checkELF(want.Architecture)...)
 }

@@ -57,6 +57,10 @@ func (files filesystem) apply(archive []byte) error {
 			delete(files, folder+hidden)
 			files.removeBelow(folder + hidden)
 		default:
+			// A sparse file can be larger than all memory.
+			if header.Size > int64(len(archive)) {
+				return fmt.Errorf("%s has %d bytes, which are more than its layer has", name, header.Size)
+			}
 			content, err := io.ReadAll(tr)
 			if err != nil {
 				return err
@@ -90,40 +94,50 @@ func (files filesystem) removeBelow(folder string) {
 // lookup returns the entry at the absolute path name, not following a link there, or nil.
 // Links on the way to it are followed within the image.
 func (files filesystem) lookup(name string) *entry {
-	folder, base := path.Split(path.Join("/", name))
-	if base == "" {
-		return files.at("/")
-	}
-	resolved, ok := files.follow(path.Clean(folder), 0)
-	if !ok {
+	links := 0
+	resolved, err := files.resolve(name, false, &links)
+	if err != nil {
 		return nil
 	}
-	return files.at(path.Join(resolved, base))
+	return files.at(resolved)
 }
 
-// maxLinks is how many links in a row are followed, as in Linux.
+// maxLinks is how many links are followed in one look-up, as in Linux (MAXSYMLINKS).
 const maxLinks = 40
 
-// follow returns the path that name stands for once every symbolic link in it has been followed.
-func (files filesystem) follow(name string, depth int) (string, bool) {
-	if depth > maxLinks {
-		return "", false
-	}
-	resolved := "/"
-	for _, step := range strings.Split(strings.Trim(name, "/"), "/") {
-		resolved = path.Join(resolved, step)
-		if e := files[resolved]; e != nil && e.header.Typeflag == tar.TypeSymlink {
-			target := e.header.Linkname
-			if !path.IsAbs(target) {
-				target = path.Join(path.Dir(resolved), target)
+// resolve returns the path that name stands for once every symbolic link in it has been followed; last says whether that
+// goes for its last element too. It adds to links how many it has followed.
+func (files filesystem) resolve(name string, last bool, links *int) (string, error) {
+	resolved, steps := "/", strings.Split(name, "/")
+	for len(steps) > 0 {
+		step := steps[0]
+		steps = steps[1:]
+		switch step {
+		case "", ".":
+			continue
+		case "..":
+			// Of where the links have led, and not of the name of a link.
+			if e := files.at(resolved); e == nil || e.header != nil && e.header.Typeflag != tar.TypeDir {
+				return "", fmt.Errorf("there is no folder %s in the image", resolved)
 			}
-			var ok bool
-			if resolved, ok = files.follow(target, depth+1); !ok {
-				return "", false
-			}
+			resolved = path.Dir(resolved)
+			continue
 		}
+		next := path.Join(resolved, step)
+		e := files[next]
+		if e == nil || e.header.Typeflag != tar.TypeSymlink || len(steps) == 0 && !last {
+			resolved = next
+			continue
+		}
+		if *links++; *links > maxLinks {
+			return "", fmt.Errorf("too many links at %s", name)
+		}
+		if path.IsAbs(e.header.Linkname) {
+			resolved = "/"
+		}
+		steps = append(strings.Split(e.header.Linkname, "/"), steps...)
 	}
-	return resolved, true
+	return resolved, nil
 }
 
 // at returns the entry at the path, which has no links in it; an implied folder is an entry without a header.
@@ -145,10 +159,10 @@ func (files filesystem) at(name string) *entry {
 
 // read returns the content of the regular file that name stands for, links followed within the image.
 func (files filesystem) read(name string) ([]byte, error) {
-	for range maxLinks {
-		resolved, ok := files.follow(name, 0)
-		if !ok {
-			return nil, fmt.Errorf("too many links at %s", name)
+	for links := 0; links <= maxLinks; links++ {
+		resolved, err := files.resolve(name, true, &links)
+		if err != nil {
+			return nil, err
 		}
 		e := files.at(resolved)
 		switch {
@@ -157,7 +171,7 @@ func (files filesystem) read(name string) ([]byte, error) {
 		case e.header == nil:
 			return nil, fmt.Errorf("%s is a folder", resolved)
 		case e.header.Typeflag == tar.TypeLink:
-			name = path.Join("/", e.header.Linkname)
+			name = e.header.Linkname
 		case e.header.Typeflag != tar.TypeReg:
 			return nil, fmt.Errorf("%s is not a regular file", resolved)
 		default:

@@ -42,7 +42,8 @@ func Open(dir string, platform *v1.Platform) (*Image, error) {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	image := &Image{manifest: manifest, entry: entry}
-	if err := image.load(layout); err != nil {
+	left := maxContent
+	if err := image.load(layout, &left); err != nil {
 		return nil, fmt.Errorf("%s: image %s: %w", dir, manifest.Desc.Digest, err)
 	}
 	return image, nil
@@ -51,13 +52,18 @@ func Open(dir string, platform *v1.Platform) (*Image, error) {
 // list returns the images among what index.json lists, and in the image indexes there, and what their entries say about
 // their platforms, nil if nothing.
 func list(layout *oci.Layout) (images []*oci.Manifest, entries []*v1.Platform) {
-	// Entries rather than descriptors: one image may be listed twice, for two platforms.
+	// Entries rather than manifests: one image may be listed twice, for two platforms. An index that is listed twice says
+	// the same twice, and there can be exponentially many ways to one.
+	seen := map[*oci.Manifest]bool{}
 	var walk func(manifests []*oci.Manifest, listed []*ojson.Object)
 	walk = func(manifests []*oci.Manifest, listed []*ojson.Object) {
 		for i, m := range manifests {
 			switch m.Kind {
 			case oci.Index:
-				walk(m.Manifests, m.Entries)
+				if !seen[m] {
+					seen[m] = true
+					walk(m.Manifests, m.Entries)
+				}
 			case oci.Image:
 				images = append(images, m)
 				var entry *v1.Platform
@@ -83,16 +89,16 @@ func choose(layout *oci.Layout, platform *v1.Platform) (*oci.Manifest, *v1.Platf
 	}
 	found := -1
 	for i, entry := range entries {
-		if entry == nil || platformText(*entry) != platformText(*platform) {
+		if entry == nil || oci.PlatformText(*entry) != oci.PlatformText(*platform) {
 			continue
 		}
 		if found >= 0 {
-			return nil, nil, fmt.Errorf("there is more than one image for %s", platformText(*platform))
+			return nil, nil, fmt.Errorf("there is more than one image for %s", oci.PlatformText(*platform))
 		}
 		found = i
 	}
 	if found < 0 {
-		return nil, nil, fmt.Errorf("there is no image for %s; there are: %s", platformText(*platform), platformList(entries))
+		return nil, nil, fmt.Errorf("there is no image for %s; there are: %s", oci.PlatformText(*platform), platformList(entries))
 	}
 	return images[found], entries[found], nil
 }
@@ -102,17 +108,14 @@ func platformList(platforms []*v1.Platform) string {
 	for i, p := range platforms {
 		texts[i] = "(no platform)"
 		if p != nil {
-			texts[i] = platformText(*p)
+			texts[i] = oci.PlatformText(*p)
 		}
 	}
 	return strings.Join(texts, ", ")
 }
 
-func platformText(p v1.Platform) string {
-	return strings.TrimSuffix(p.OS+"/"+p.Architecture+"/"+p.Variant, "/")
-}
-
-func (image *Image) load(layout *oci.Layout) error {
+// load reads the image, whose layers may have left bytes, and takes from left what they have.
+func (image *Image) load(layout *oci.Layout, left *int) error {
 	var err error
 	if image.record, err = golden.FromLayout(layout, image.manifest); err != nil {
 		return err
@@ -121,45 +124,50 @@ func (image *Image) load(layout *oci.Layout) error {
 		return fmt.Errorf("the config cannot be read: %w", err)
 	}
 	for i, layer := range image.record.Layers {
-		archive, err := decompress(image.manifest.Layers[i].MediaType, layer)
+		*left -= len(layer)
+		archive, err := decompress(image.manifest.Layers[i].MediaType, layer, *left)
 		if err != nil {
 			return fmt.Errorf("layer %d: %w", i, err)
 		}
+		*left -= len(archive)
 		image.archives = append(image.archives, archive)
 	}
 	image.files, err = readFilesystem(image.archives)
 	return err
 }
 
-// maxLayer bounds the decompressed size of a layer in bytes, so that a crafted image cannot take all memory.
-const maxLayer = 1 << 30
+// maxContent is the most bytes that all layers that are read may have, as stored and decompressed together, so that a
+// crafted layout cannot take all memory: both are kept, and the files once more.
+const maxContent = 1 << 30
 
-func decompress(mediaType string, layer []byte) ([]byte, error) {
+var errContent = fmt.Errorf("too large: up to here the layers have more than %d bytes, as stored and decompressed together", maxContent)
+
+// decompress returns the archive in a layer, unless it has more than limit bytes.
+func decompress(mediaType string, layer []byte, limit int) ([]byte, error) {
 	switch {
+	case limit < 0:
+		return nil, errContent
 	case strings.HasSuffix(mediaType, "gzip"):
 		zr, err := gzip.NewReader(bytes.NewReader(layer))
 		if err != nil {
 			return nil, err
 		}
-		archive, err := io.ReadAll(io.LimitReader(zr, maxLayer+1))
-		if err == nil && len(archive) > maxLayer {
-			err = fmt.Errorf("more than %d bytes when decompressed", maxLayer)
+		archive, err := io.ReadAll(io.LimitReader(zr, int64(limit)+1))
+		if err == nil && len(archive) > limit {
+			err = errContent
 		}
 		return archive, err
 	case strings.HasSuffix(mediaType, "tar"):
+		if len(layer) > limit {
+			return nil, errContent
+		}
 		return layer, nil
 	}
 	return nil, fmt.Errorf("layers of media type %s cannot be read here; use gzip", mediaType)
 }
 
 // Bytes returns the size of the image: manifest, config and layers as stored, in bytes.
-func (image *Image) Bytes() int {
-	n := len(image.record.Manifest) + len(image.record.Config)
-	for _, layer := range image.record.Layers {
-		n += len(layer)
-	}
-	return n
-}
+func (image *Image) Bytes() int { return image.record.Bytes() }
 
 // ReadAll reads and verifies the OCI layout in the folder dir and returns its images, those of indexes included, in order,
 // and the root: what the only entry of index.json points to.
@@ -172,9 +180,10 @@ func ReadAll(dir string) (root *oci.Manifest, images []*Image, err error) {
 		return nil, nil, err
 	}
 	manifests, entries := list(layout)
+	left := maxContent
 	for i, manifest := range manifests {
 		image := &Image{manifest: manifest, entry: entries[i]}
-		if err := image.load(layout); err != nil {
+		if err := image.load(layout, &left); err != nil {
 			return nil, nil, fmt.Errorf("%s: image %s: %w", dir, manifest.Desc.Digest, err)
 		}
 		images = append(images, image)
@@ -186,7 +195,7 @@ func ReadAll(dir string) (root *oci.Manifest, images []*Image, err error) {
 func (image *Image) Digest() digest.Digest { return image.manifest.Desc.Digest }
 
 // Platform returns what the config says the image runs on, as os/architecture[/variant].
-func (image *Image) Platform() string { return platformText(image.config.Platform) }
+func (image *Image) Platform() string { return oci.PlatformText(image.config.Platform) }
 
 // Files returns the content of the regular files of the image by their absolute paths, layers and whiteouts applied.
 func (image *Image) Files() map[string][]byte {

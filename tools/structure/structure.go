@@ -19,7 +19,6 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"example.com/pause/tools/golden"
@@ -139,7 +138,8 @@ func (image *Image) checkDiffIDs(r *Report) {
 	}
 	var problems []string
 	for i, archive := range image.archives {
-		if want := digest.FromBytes(archive); ids[i] != want {
+		// The reader of layouts has seen to it that every diff id is a digest.
+		if want := ids[i].Algorithm().FromBytes(archive); ids[i] != want {
 			problems = append(problems, fmt.Sprintf("layer %d, decompressed: expected %s", i, want), "got      "+ids[i].String())
 		}
 	}

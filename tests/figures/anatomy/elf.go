@@ -34,7 +34,7 @@ func elfPart(program, linked []byte) (Part, error) {
 		return Part{}, err
 	}
 	if !bytes.Equal(packed, program) {
-		return Part{}, errors.New("it is not what the linker makes of the same sources; was it stamped?")
+		return Part{}, errors.New("it is not what the linker makes of the same sources")
 	}
 	header, code, err := headers(program)
 	if err != nil {

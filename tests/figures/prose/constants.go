@@ -12,4 +12,5 @@ var Constants = map[string]string{
 	"32 kB":     "the file system that tests/cache fills up: its call of startNginx",
 	"4 GB":      "the free disk that sealed mode wants: neededSpace in sealed/prepare",
 	"4 MiB":     "the largest document that is read: MaxDocument in tools/oci",
+	"64 GiB":    "the largest layer that is read: MaxBlob in tools/oci",
 }

@@ -17,21 +17,26 @@ type Image struct {
 // Total is what has to be fetched to run the image.
 func (i Image) Total() int64 { return i.Manifest + i.Config + i.Layers }
 
-// Images measures all images of the OCI layout in folder dir, in the layout's order.
+// Images measures all images of the OCI layout in folder dir, each once, in the layout's order.
 func Images(dir string) ([]Image, error) {
 	layout, err := oci.Open(dir)
 	if err != nil {
 		return nil, err
 	}
 	var images []Image
+	seen := map[*oci.Manifest]bool{}
 	var walk func([]*oci.Manifest)
 	walk = func(manifests []*oci.Manifest) {
 		for _, m := range manifests {
+			if seen[m] {
+				continue
+			}
+			seen[m] = true
 			switch m.Kind {
 			case oci.Index:
 				walk(m.Manifests)
 			case oci.Image:
-				image := Image{Platform: platform(m), Manifest: m.Desc.Size, Config: m.Config.Size}
+				image := Image{Platform: oci.PlatformText(m.Platform()), Manifest: m.Desc.Size, Config: m.Config.Size}
 				for _, layer := range m.Layers {
 					image.Layers += layer.Size
 				}
@@ -44,14 +49,4 @@ func Images(dir string) ([]Image, error) {
 		return nil, fmt.Errorf("the layout in %s has no image", dir)
 	}
 	return images, nil
-}
-
-// platform writes the platform of m as OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT.
-func platform(m *oci.Manifest) string {
-	p := m.Platform()
-	name := p.OS + "/" + p.Architecture
-	if p.Variant != "" {
-		name += "/" + p.Variant
-	}
-	return name
 }

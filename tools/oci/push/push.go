@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
+	"unicode"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -17,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/opencontainers/go-digest"
 
 	"example.com/pause/tools/oci"
 )
@@ -58,7 +61,8 @@ func Push(ctx context.Context, o Options) error {
 		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
 		p.options = append(p.options, remote.WithTransport(t))
 	}
-	// Everything is verified before anything is sent.
+	// Everything is verified before anything is sent. It is read again to be sent, and goes by the digests that were
+	// verified: what has changed in between is not what the registry was told.
 	root, err := open(o.Layout)
 	if err != nil {
 		return err
@@ -104,6 +108,9 @@ func open(dir string) (taggable, error) {
 	if err != nil {
 		return taggable{}, err
 	}
+	if err := known(m, map[*oci.Manifest]bool{}); err != nil {
+		return taggable{}, fmt.Errorf("%s: %w", dir, err)
+	}
 	t := taggable{subject: m.Doc.Object("subject").String("digest")}
 	if t.digest, err = ggcr.NewHash(m.Desc.Digest.String()); err != nil {
 		return t, fmt.Errorf("%s: %w", dir, err)
@@ -118,6 +125,33 @@ func open(dir string) (taggable, error) {
 		t.what, err = index.Image(t.digest)
 	}
 	return t, err
+}
+
+// known returns an error unless the client can push m and all that m refers to. It knows SHA-256 alone, and would find out
+// in the middle.
+func known(m *oci.Manifest, seen map[*oci.Manifest]bool) error {
+	if seen[m] {
+		return nil
+	}
+	seen[m] = true
+	digests := []digest.Digest{m.Desc.Digest}
+	if m.Kind != oci.Index {
+		digests = append(digests, m.Config.Digest)
+	}
+	for _, layer := range m.Layers {
+		digests = append(digests, layer.Digest)
+	}
+	for _, d := range digests {
+		if d.Algorithm() != digest.SHA256 {
+			return fmt.Errorf("%s cannot be pushed: make the layout with sha256 digests", d)
+		}
+	}
+	for _, child := range m.Manifests {
+		if err := known(child, seen); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type pusher struct {
@@ -141,8 +175,19 @@ func (p *pusher) push(t taggable) error {
 	return err
 }
 
-// explain says in one line what a failure means and what to do about it.
+// explain says in one line what a failure means and what to do about it. What the registry says of it may be anything: no
+// line ends and no control characters of it get to the terminal.
 func explain(r name.Repository, err error) error {
+	return errors.New(printable(meaning(r, err).Error()))
+}
+
+// printable returns s as one line, with a blank in the place of whatever cannot be printed.
+func printable(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
+}
+
+// meaning is explain, but for what the registry says.
+func meaning(r name.Repository, err error) error {
 	registry := r.RegistryStr()
 	var refused *transport.Error
 	var network *net.OpError
@@ -163,6 +208,8 @@ func explain(r name.Repository, err error) error {
 			reason += fmt.Sprintf(": %s", d.Message)
 		}
 		return fmt.Errorf("%s: %s refused it (HTTP %d)%s", r.Name(), registry, refused.StatusCode, reason)
+	case errors.Is(err, http.ErrSchemeMismatch) && r.Scheme() == "https":
+		return fmt.Errorf("%s: %s speaks HTTP without TLS; --insecure allows it", r.Name(), registry)
 	case errors.As(err, &certificate):
 		return fmt.Errorf("%s: the certificate of %s is not trusted: %w; --insecure accepts it", r.Name(), registry, certificate.Err)
 	case errors.As(err, &network):

@@ -3,6 +3,7 @@ package push
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -19,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"example.com/pause/tools/layer"
@@ -157,10 +159,23 @@ func TestPushExplains(t *testing.T) {
 	if err := oci.BuildImage(other, oci.ImageOptions{Platform: v1.Platform{OS: "linux", Architecture: "arm"}}); err != nil {
 		t.Fatal(err)
 	}
+	saying := func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"errors":[{"code":"DENIED","message":"two\nlines\u001b[31m\u202e of it"},{"code":"DENIED","message":"more\r"}]}`)
+		})
+	}
+	long := filepath.Join(t.TempDir(), "long")
+	if err := os.CopyFS(long, os.DirFS(layout)); err != nil {
+		t.Fatal(err)
+	}
+	rename(t, long)
 	for what, c := range map[string]struct {
 		o    Options
 		want string
 	}{
+		"lines":            {Options{Layout: layout, Repository: server(t, saying) + "/p"}, "(HTTP 400): two lines [31m of it: more"},
+		"SHA-512":          {Options{Layout: long, Repository: "localhost:1/p"}, "cannot be pushed: make the layout with sha256 digests"},
 		"nobody listens":   {Options{Layout: layout, Repository: nobody + "/p"}, "cannot be reached"},
 		"not logged in":    {Options{Layout: layout, Repository: server(t, answer(http.StatusUnauthorized)) + "/p"}, "docker login"},
 		"forbidden":        {Options{Layout: layout, Repository: server(t, answer(http.StatusForbidden)) + "/p"}, "docker login"},
@@ -175,5 +190,56 @@ func TestPushExplains(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: the message is %v; it should be one line about %q", what, err, c.want)
 		}
+	}
+}
+
+// rename makes index.json of the layout in folder dir call the index by its SHA-512.
+func rename(t *testing.T, dir string) {
+	t.Helper()
+	old, err := oci.DigestOf(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(filepath.Join(dir, "blobs", strings.Replace(old, ":", "/", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := digest.SHA512.FromBytes(content)
+	top, err := os.ReadFile(filepath.Join(dir, "index.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "blobs", "sha512"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for path, content := range map[string][]byte{
+		"index.json": bytes.ReplaceAll(top, []byte(old), []byte(long)), "blobs/sha512/" + long.Encoded(): content,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, path), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A registry without TLS is told apart from one that cannot be reached, unless it is on loopback or --insecure was given.
+func TestPushWithoutTLS(t *testing.T) {
+	layout, _, _ := index(t)
+	host := server(t, func(next http.Handler) http.Handler { return next })
+	// Whatever name the client asks for, it gets the server.
+	direct := remote.DefaultTransport.(*http.Transport).Clone()
+	direct.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, host)
+	}
+	old := remote.DefaultTransport
+	remote.DefaultTransport = direct
+	t.Cleanup(func() { remote.DefaultTransport = old })
+	o := Options{Layout: layout, Repository: "registry.example.com/p", Log: io.Discard}
+	err := Push(context.Background(), o)
+	if err == nil || !strings.Contains(err.Error(), "registry.example.com speaks HTTP without TLS; --insecure allows it") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v", err)
+	}
+	o.Insecure = true
+	if err := Push(context.Background(), o); err != nil {
+		t.Errorf("with --insecure: %v", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"strings"
 
 	"example.com/pause/tools/command"
@@ -21,31 +20,20 @@ func newCommand() *command.Command {
 		Call:      "go run ./tools/freestanding/cmd/freestanding",
 		Summary:   "Builds a Go program that does without the Go runtime, packed into the tightest ELF file that conforms.",
 		Arguments: "SOURCE...",
-		Required:  []string{"sdk", "goarch", "output"},
+		Required:  []string{"sdk", "goarch", "program", "output"},
 		Examples: []string{
-			`go run ./tools/freestanding/cmd/freestanding --sdk "$(go env GOROOT)" --goarch arm64 --output pause_arm64 pause/*.go pause/*.s`,
+			`go run ./tools/freestanding/cmd/freestanding --sdk "$(go env GOROOT)" --goarch arm64 --program pause --version 1.0.0 ` +
+				`--output pause_arm64 pause/*.go pause/*.s`,
 		},
 	}
 	var config freestanding.Config
 	c.Flags.StringVar(&config.SDK, "sdk", "", "root `folder` of the Go SDK to build with, which `go env GOROOT` prints")
 	c.Flags.StringVar(&config.GOARCH, "goarch", "", "`architecture` of the program: "+strings.Join(freestanding.Architectures(), ", "))
+	c.Flags.StringVar(&config.Program, "program", "", "`name` of the program, as it calls itself: printable ASCII")
 	c.Flags.StringVar(&config.Version, "version", freestanding.DefaultVersion, "`version` of the program: printable ASCII")
-	status := c.Flags.String("version-status", "",
-		"`file` of Bazel's stable workspace status; its STABLE_PAUSE_VERSION, if there is one, goes before --version")
 	output := c.Flags.String("output", "", "`file` to write")
 	c.Run = func(_ context.Context, args []string, _ io.Writer) error {
 		config.Srcs = args
-		if *status != "" {
-			content, err := os.ReadFile(*status)
-			if err != nil {
-				return err
-			}
-			for line := range strings.Lines(string(content)) {
-				if v, ok := strings.CutPrefix(line, "STABLE_PAUSE_VERSION "); ok && strings.TrimSpace(v) != "" {
-					config.Version = strings.TrimSpace(v)
-				}
-			}
-		}
 		program, err := freestanding.Build(config)
 		if err != nil {
 			// The compiler may have had more than one line to say.

@@ -26,6 +26,7 @@ func newCommand() *command.Command {
 	}
 	layout := check.Flags.String("layout", "", "`folder` of an OCI layout")
 	file := check.Flags.String("golden", "", "golden `file`")
+	accept := check.Flags.String("accept", "", "`command` that writes the golden file anew, to be named if the digests differ")
 	check.Run = func(_ context.Context, _ []string, stdout io.Writer) error {
 		got, err := record(*layout)
 		if err != nil {
@@ -43,6 +44,9 @@ func newCommand() *command.Command {
 		fmt.Fprintf(stdout, "FAIL %s: %s\n", *file, got.Summary())
 		for _, line := range differences {
 			fmt.Fprintln(stdout, "    "+line)
+		}
+		if *accept != "" {
+			fmt.Fprintf(stdout, "    which is what this does: %s\n", *accept)
 		}
 		return command.ErrFailed
 	}

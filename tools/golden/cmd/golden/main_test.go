@@ -30,8 +30,10 @@ func TestWriteThenCheck(t *testing.T) {
 		t.Errorf("check: exit code %d: %s%s", code, stdout.String(), stderr.String())
 	}
 	stdout.Reset()
-	if code := newCommand().Execute(t.Context(), []string{"check", "--layout", two, "--golden", file}, &stdout, &stderr); code != 1 ||
-		!strings.HasPrefix(stdout.String(), "FAIL ") || !strings.Contains(stdout.String(), `config.config.User: expected "1", got "2"`) {
+	args := []string{"check", "--layout", two, "--golden", file, "--accept", "make golden"}
+	if code := newCommand().Execute(t.Context(), args, &stdout, &stderr); code != 1 ||
+		!strings.HasPrefix(stdout.String(), "FAIL ") || !strings.Contains(stdout.String(), `config.config.User: expected "1", got "2"`) ||
+		!strings.HasSuffix(stdout.String(), "accept it: write the golden file anew\n    which is what this does: make golden\n") {
 		t.Errorf("check of another image: exit code %d: %s%s", code, stdout.String(), stderr.String())
 	}
 }
@@ -41,16 +43,16 @@ func TestBadInput(t *testing.T) {
 	layout, dir := image(t, "1"), t.TempDir()
 	out := filepath.Join(dir, "out")
 	for expected, args := range map[string][]string{
-		"which command? check, write":     {},
-		"did you mean check?":             {"chek"},
-		"unknown flag --golden":           {"write", "--layout", layout, "--golden", out},
-		`unexpected argument "more"`:      {"write", "--layout", layout, "--output", out, "more"},
-		"golden write: missing --output":  {"write", "--layout", layout},
-		"golden check: missing --layout":  {"check", "--golden", out},
-		"not a valid OCI layout":          {"write", "--layout", dir, "--output", out},
-		"golden file cannot be read":      {"check", "--layout", layout, "--golden", filepath.Join(dir, "none")},
-		"no such file or directory":       {"write", "--layout", layout, "--output", filepath.Join(dir, "none", "out")},
-		"bazel run //images:update_diges": {"check", "--layout", layout, "--golden", filepath.Join(layout, "index.json")},
+		"which command? check, write":    {},
+		"did you mean check?":            {"chek"},
+		"unknown flag --golden":          {"write", "--layout", layout, "--golden", out},
+		`unexpected argument "more"`:     {"write", "--layout", layout, "--output", out, "more"},
+		"golden write: missing --output": {"write", "--layout", layout},
+		"golden check: missing --layout": {"check", "--golden", out},
+		"not a valid OCI layout":         {"write", "--layout", dir, "--output", out},
+		"golden file cannot be read":     {"check", "--layout", layout, "--golden", filepath.Join(dir, "none")},
+		"no such file or directory":      {"write", "--layout", layout, "--output", filepath.Join(dir, "none", "out")},
+		"golden write makes one":         {"check", "--layout", layout, "--golden", filepath.Join(layout, "index.json")},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := newCommand().Execute(t.Context(), args, &stdout, &stderr)

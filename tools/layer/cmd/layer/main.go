@@ -1,5 +1,5 @@
-// Command layer makes a container image's layer out of one file: a gzip-compressed USTAR archive whose bytes depend on
-// the file's content and the name alone, and that is as small as they can be.
+// Command layer makes a container image's layer out of one file: a gzip-compressed USTAR archive that depends on the file's
+// content and the name. Package layer says how small it is, and what else its bytes may depend on.
 package main
 
 import (
@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/layer"
@@ -19,17 +20,20 @@ func newCommand() *command.Command {
 	c := &command.Command{
 		Name:      "layer",
 		Call:      "go run ./tools/layer/cmd/layer",
-		Summary:   "Makes the layer of an image out of one file: the same bytes everywhere, and as few as gzip allows.",
+		Summary:   "Makes the layer of an image out of one file: the same bytes everywhere, and as few as a bounded search finds.",
 		Arguments: "FILE",
 		Required:  []string{"output"},
 		Examples:  []string{"go run ./tools/layer/cmd/layer --output pause.tar.gz bazel-bin/pause/pause"},
 	}
 	output := c.Flags.String("output", "", "`file` to write, a .tar.gz")
-	name := c.Flags.String("name", "pause", "`path` of the file in the image, without a slash in front")
+	name := c.Flags.String("name", "", "`path` of the file in the image, without a slash in front (default: the name of the file)")
 	c.Run = func(_ context.Context, args []string, _ io.Writer) error {
 		content, err := os.ReadFile(args[0])
 		if err != nil {
 			return err
+		}
+		if *name == "" {
+			*name = filepath.Base(args[0])
 		}
 		blob, err := layer.Build(*name, content)
 		if err != nil {

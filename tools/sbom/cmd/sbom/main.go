@@ -23,18 +23,19 @@ func newCommand() *command.Command {
 		Call: "go run ./tools/sbom/cmd/sbom",
 		Summary: "Writes what an image is made of (SPDX 2.3) and how it was made (in-toto, SLSA provenance). Both depend on the inputs\n" +
 			"alone. Run it at the root of the repository: the names of the sources go into the documents.",
-		Required: []string{"image", "output"},
+		Required: []string{"image", "name", "version", "module", "license", "go-version", "output"},
 		Examples: []string{
-			"go run ./tools/sbom/cmd/sbom --image bazel-bin/images/pause --version 1.0.0 --module example.com/pause --go-version 1.26.8 " +
-				"--source pause/pause.go --output pause.spdx.json",
+			"go run ./tools/sbom/cmd/sbom --image bazel-bin/images/pause --name pause --version 1.0.0 --module example.com/pause " +
+				"--license Apache-2.0 --go-version 1.26.8 --source pause/pause.go --output pause.spdx.json",
 		},
 	}
 	var in sbom.Input
 	var sources command.List
 	layout := c.Flags.String("image", "", "`folder` of the OCI layout of the image or image index")
-	c.Flags.StringVar(&in.Name, "name", "pause", "`name` of the image")
+	c.Flags.StringVar(&in.Name, "name", "", "`name` of the image, without registry and tag")
 	c.Flags.StringVar(&in.Version, "version", "", "`version` of the image")
 	c.Flags.StringVar(&in.Module, "module", "", "`path` of the Go module")
+	c.Flags.StringVar(&in.License, "license", "", "`expression` of SPDX identifiers for the license of program and image, such as Apache-2.0")
 	c.Flags.StringVar(&in.GoVersion, "go-version", "", "`version` of the Go toolchain")
 	c.Flags.Var(&sources, "source", "source `file` of the program, relative to the root of the repository; may be repeated")
 	output := c.Flags.String("output", "", "`file` to write the SPDX document to")

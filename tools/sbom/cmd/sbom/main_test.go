@@ -28,7 +28,7 @@ func inRepository(t *testing.T) []string {
 		}
 	}
 	return []string{
-		"--image", layout, "--version", "1.0.0", "--module", "example.com/pause", "--go-version", "1.26.8",
+		"--image", layout, "--name", "pause", "--license", "Apache-2.0", "--version", "1.0.0", "--module", "example.com/pause", "--go-version", "1.26.8",
 		"--source", "pause/pause.go", "--source", "bazel-out/k8-fastbuild/bin/pause/made.go",
 	}
 }
@@ -64,7 +64,8 @@ func TestBadInput(t *testing.T) {
 		"did you mean --module?":                {2, []string{"--output", "a.json", "--modul", "x"}},
 		"none.go":                               {1, []string{"--output", "a.json", "--source", "none.go"}},
 		"there twice":                           {1, []string{"--output", "a.json", "--source", "pause/pause.go"}},
-		"the version":                           {1, []string{"--output", "a.json", "--version", ""}},
+		"the version":                           {1, []string{"--output", "a.json", "--version", "-"}},
+		"missing --license EXPRESSION":          {2, []string{"--output", "a.json", "--license", ""}},
 		"not a valid OCI layout":                {1, []string{"--output", "a.json", "--image", "pause"}},
 		"not a Bazel label":                     {1, []string{"--output", "a.json", "--provenance", "b.json", "--target", "pause"}},
 		"cannot write there":                    {1, []string{"--output", "none/a.json", "--provenance", "b.json", "--target", "//images:pause"}},

@@ -83,7 +83,7 @@ func (f *options) check(given map[string]bool) (_ *structure.Report, err error) 
 		return nil, errors.New("give either --layout, the folder of an OCI layout, or --archive")
 	case given["max-bytes"] && f.maxBytes <= 0:
 		return nil, fmt.Errorf("--max-bytes is %d; it must be positive", f.maxBytes)
-	case len(given) == 1:
+	case len(configs) == 0 && len(onlyFiles) == 0 && f.platform == "" && f.digest == "" && f.maxBytes == 0 && !f.onlyConfig && !f.canonicalLayer:
 		return nil, errors.New("there is nothing to check: give --config or another check")
 	}
 	for _, name := range onlyFiles {

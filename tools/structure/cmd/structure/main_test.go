@@ -101,6 +101,13 @@ func TestBadInput(t *testing.T) {
 	dir := layout(t)
 	user := write(t, "user.yaml", "schemaVersion: 2.0.0\nmetadataTest: {user: 1}\n")
 	bad := write(t, "bad.yaml", "schemaVersion: 2.0.0\nmetadataTest: {usr: 1}\n")
+	for _, args := range [][]string{{"--only-config=false"}, {"--canonical-layer=false", "--only-config=false"}, {"--platform="}} {
+		var stdout, stderr bytes.Buffer
+		code := newCommand().Execute(t.Context(), append([]string{"--layout", dir}, args...), &stdout, &stderr)
+		if code != 2 || !strings.Contains(stderr.String(), "there is nothing to check") {
+			t.Errorf("%q: exit code %d, stdout %q, stderr %q; expected 2, for there is nothing to check", args, code, stdout.String(), stderr.String())
+		}
+	}
 	for expected, args := range map[string][]string{
 		"give either --layout":                        {"--config", user},
 		", the folder of an OCI layout, or --archive": {"--layout", dir, "--archive", user, "--config", user},
