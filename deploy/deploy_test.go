@@ -7,7 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,15 +25,31 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// manifests are the folders that people apply.
-var manifests = []string{"base", "overlays/fleet", "overlays/istio", "overlays/linkerd", "overlays/seccomp"}
+// overlays are the components, each with base alone.
+var overlays = []string{"overlays/fleet", "overlays/istio", "overlays/linkerd", "overlays/seccomp"}
+
+// combined are components together, as docs/deploy.md combines them; kustomize takes no plus sign in a folder's name.
+var combined = []string{"fleet-istio", "fleet-linkerd", "fleet-seccomp"}
+
+// has reports whether what is built from a folder has the component.
+func has(folder, component string) bool {
+	return slices.Contains(strings.Split(path.Base(folder), "-"), component)
+}
 
 // each runs a subtest for what kustomize makes of each folder.
-func each(t *testing.T, test func(t *testing.T, resources resmap.ResMap)) {
+func each(t *testing.T, test func(t *testing.T, folder string, resources resmap.ResMap)) {
+	t.Helper()
+	for _, folder := range slices.Concat([]string{"base"}, overlays, combined) {
+		t.Run(folder, func(t *testing.T) { test(t, folder, build(t, folder)) })
+	}
+}
+
+// build returns what kustomize makes of a folder.
+func build(t *testing.T, folder string) resmap.ResMap {
 	t.Helper()
 	// In memory, because kustomize refuses files outside of its folder, and Bazel's runfiles are links to such.
 	disk := filesys.MakeFsInMemory()
-	for _, root := range []string{"base", "overlays"} {
+	for _, root := range []string{"base", "components", "overlays"} {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err
@@ -46,15 +64,20 @@ func each(t *testing.T, test func(t *testing.T, resources resmap.ResMap)) {
 			t.Fatal(err)
 		}
 	}
-	for _, folder := range manifests {
-		t.Run(folder, func(t *testing.T) {
-			resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, "/"+folder)
-			if err != nil {
-				t.Fatal(err)
-			}
-			test(t, resources)
-		})
+	if slices.Contains(combined, folder) {
+		kustomization := "resources: [../base]\ncomponents:\n"
+		for component := range strings.SplitSeq(folder, "-") {
+			kustomization += "  - ../components/" + component + "\n"
+		}
+		if err := disk.WriteFile("/"+folder+"/kustomization.yaml", []byte(kustomization)); err != nil {
+			t.Fatal(err)
+		}
 	}
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, "/"+folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resources
 }
 
 // decode reads the only resource of a kind into object; the test fails if there is none, or more than one.
@@ -98,7 +121,7 @@ func validate(t *testing.T, text []byte) []validator.Result {
 
 // TestValid: every manifest is valid for the Kubernetes release that the schemas are of, and has no unknown field.
 func TestValid(t *testing.T) {
-	each(t, func(t *testing.T, resources resmap.ResMap) {
+	each(t, func(t *testing.T, _ string, resources resmap.ResMap) {
 		text, err := resources.AsYaml()
 		if err != nil {
 			t.Fatal(err)
@@ -117,18 +140,20 @@ func TestValid(t *testing.T) {
 
 // TestSchemasRefuse: the schemas refuse unknown fields, missing fields, wrong types and unknown kinds.
 func TestSchemasRefuse(t *testing.T) {
-	for name, text := range map[string]string{
-		"unknown field": "apiVersion: apps/v1\nkind: Deployment\nspec: {selector: {}, template: {}, replicass: 1}\n",
-		"missing field": "apiVersion: apps/v1\nkind: Deployment\nspec: {selector: {}}\n",
-		"wrong type":    "apiVersion: apps/v1\nkind: Deployment\nspec: {selector: {}, template: {}, replicas: many}\n",
-		"deep":          "apiVersion: apps/v1\nkind: Deployment\nspec: {selector: {}, template: {spec: {containers: [{name: a, imagee: b}]}}}\n",
-		"unknown kind":  "apiVersion: v1\nkind: Pod\nmetadata: {name: pause}\n",
+	for name, test := range map[string]struct{ text, says string }{
+		"unknown field": {"apiVersion: apps/v1\nkind: Deployment\nspec: {selector: {}, template: {}, replicass: 1}\n", "at '/spec': additional properties 'replicass' not allowed"},
+		"missing field": {"apiVersion: apps/v1\nkind: Deployment\nspec: {selector: {}}\n", "at '/spec': missing property 'template'"},
+		"wrong type":    {"apiVersion: apps/v1\nkind: Deployment\nspec: {selector: {}, template: {}, replicas: many}\n", "at '/spec/replicas': got string, want integer"},
+		"deep":          {"apiVersion: apps/v1\nkind: Deployment\nspec: {selector: {}, template: {spec: {containers: [{name: a, imagee: b}]}}}\n", "at '/spec/template/spec/containers/0': additional properties 'imagee' not allowed"},
+		"unknown kind":  {"apiVersion: v1\nkind: Pod\nmetadata: {name: pause}\n", "could not find schema for Pod"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, result := range validate(t, []byte(text)) {
-				if result.Status == validator.Valid {
-					t.Error("accepted")
-				}
+			results := validate(t, []byte(test.text))
+			if len(results) != 1 {
+				t.Fatalf("there are %d results, want 1", len(results))
+			}
+			if err := results[0].Err; err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("got the error %v, want one with %q", err, test.says)
 			}
 		})
 	}
@@ -142,7 +167,7 @@ func TestRestricted(t *testing.T) {
 		t.Fatal(err)
 	}
 	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
-	each(t, func(t *testing.T, resources resmap.ResMap) {
+	each(t, func(t *testing.T, _ string, resources resmap.ResMap) {
 		var namespace corev1.Namespace
 		decode(t, resources, &namespace, "Namespace")
 		if got := namespace.Labels[api.EnforceLevelLabel]; got != string(api.LevelRestricted) {
@@ -169,7 +194,7 @@ func TestRestricted(t *testing.T) {
 // TestLean: a pod has no token, no environment variables for services, an image by digest, small requests, and a grace
 // period that is short unless a proxy needs it.
 func TestLean(t *testing.T) {
-	each(t, func(t *testing.T, resources resmap.ResMap) {
+	each(t, func(t *testing.T, folder string, resources resmap.ResMap) {
 		pod := deployment(t, resources).Spec.Template
 		if token := pod.Spec.AutomountServiceAccountToken; token == nil || *token {
 			t.Error("the pod mounts a service account's token")
@@ -177,8 +202,12 @@ func TestLean(t *testing.T) {
 		if links := pod.Spec.EnableServiceLinks; links == nil || *links {
 			t.Error("the pod gets environment variables for services")
 		}
-		if grace := pod.Spec.TerminationGracePeriodSeconds; grace == nil || *grace < 1 || *grace > 30 {
-			t.Error("the grace period is not set, or not between 1 and 30 s")
+		most := int64(5)
+		if has(folder, "istio") || has(folder, "linkerd") { // a proxy drains its connections
+			most = 30
+		}
+		if grace := pod.Spec.TerminationGracePeriodSeconds; grace == nil || *grace < 1 || *grace > most {
+			t.Errorf("the grace period is not set, or not between 1 and %d s", most)
 		}
 		for _, container := range pod.Spec.Containers {
 			if !strings.Contains(container.Image, "@sha256:") {
@@ -191,50 +220,79 @@ func TestLean(t *testing.T) {
 	})
 }
 
-// TestFleet: the fleet preempts nobody, anything else preempts it, and a roll-out needs no room for more.
+// TestFleet: the fleet preempts nobody, anything else preempts it, no node is added for it, and a roll-out needs no room for
+// more.
 func TestFleet(t *testing.T) {
-	each(t, func(t *testing.T, resources resmap.ResMap) {
-		if !strings.HasSuffix(t.Name(), "/fleet") {
-			return
+	resources := build(t, "overlays/fleet")
+	var class schedulingv1.PriorityClass
+	decode(t, resources, &class, "PriorityClass")
+	d := deployment(t, resources)
+	if d.Spec.Template.Spec.PriorityClassName != class.Name {
+		t.Errorf("the pods' priority class is %q, want %q", d.Spec.Template.Spec.PriorityClassName, class.Name)
+	}
+	// The default of the Cluster Autoscaler's --expendable-pods-priority-cutoff: for pods below it, it adds no node.
+	const cutoff = -10
+	if class.Value >= cutoff || class.PreemptionPolicy == nil || *class.PreemptionPolicy != corev1.PreemptNever {
+		t.Errorf("the priority class has the value %d, which is not below %d, or preempts others", class.Value, cutoff)
+	}
+	if *d.Spec.Replicas < 1000 {
+		t.Errorf("the fleet has %d pods, want thousands", *d.Spec.Replicas)
+	}
+	if surge := d.Spec.Strategy.RollingUpdate.MaxSurge; surge.IntValue() != 0 {
+		t.Errorf("a roll-out needs room for %v more", surge)
+	}
+	if affinity := d.Spec.Template.Spec.Affinity; affinity != nil && affinity.PodAntiAffinity != nil {
+		t.Error("anti-affinity between thousands of pods")
+	}
+	for _, spread := range d.Spec.Template.Spec.TopologySpreadConstraints {
+		if spread.WhenUnsatisfiable != corev1.ScheduleAnyway {
+			t.Error("spreading keeps pods pending")
 		}
-		var class schedulingv1.PriorityClass
-		decode(t, resources, &class, "PriorityClass")
-		d := deployment(t, resources)
-		if d.Spec.Template.Spec.PriorityClassName != class.Name {
-			t.Errorf("the pods' priority class is %q, want %q", d.Spec.Template.Spec.PriorityClassName, class.Name)
-		}
-		if class.Value >= 0 || class.PreemptionPolicy == nil || *class.PreemptionPolicy != corev1.PreemptNever {
-			t.Error("the priority class is not below the default, or preempts others")
-		}
-		if *d.Spec.Replicas < 1000 {
-			t.Errorf("the fleet has %d pods, want thousands", *d.Spec.Replicas)
-		}
-		if surge := d.Spec.Strategy.RollingUpdate.MaxSurge; surge.IntValue() != 0 {
-			t.Errorf("a roll-out needs room for %v more", surge)
-		}
-		if affinity := d.Spec.Template.Spec.Affinity; affinity != nil && affinity.PodAntiAffinity != nil {
-			t.Error("anti-affinity between thousands of pods")
-		}
-		for _, spread := range d.Spec.Template.Spec.TopologySpreadConstraints {
-			if spread.WhenUnsatisfiable != corev1.ScheduleAnyway {
-				t.Error("spreading keeps pods pending")
+	}
+}
+
+// TestComponents: what a folder is built from shows in its pods, and nothing else does: the fleet's priority, the marks by
+// which a mesh injects its proxy, and the shipped seccomp profile.
+func TestComponents(t *testing.T) {
+	each(t, func(t *testing.T, folder string, resources resmap.ResMap) {
+		pod := deployment(t, resources).Spec.Template
+		seccomp := pod.Spec.SecurityContext.SeccompProfile
+		for component, there := range map[string]bool{
+			"fleet":   pod.Spec.PriorityClassName != "",
+			"istio":   pod.Labels["sidecar.istio.io/inject"] == "true",
+			"linkerd": pod.Annotations["linkerd.io/inject"] == "enabled",
+			"seccomp": seccomp.Type == corev1.SeccompProfileTypeLocalhost && *seccomp.LocalhostProfile == "pause.json",
+		} {
+			if want := has(folder, component); there != want {
+				t.Errorf("%s: %v, want %v", component, there, want)
 			}
 		}
 	})
 }
 
-// TestInjection: the overlays for meshes mark each pod for its mesh.
-func TestInjection(t *testing.T) {
-	each(t, func(t *testing.T, resources resmap.ResMap) {
-		pod := deployment(t, resources).Spec.Template
-		_, overlay, _ := strings.Cut(t.Name(), "/overlays/")
-		for mesh, marked := range map[string]bool{
-			"istio":   pod.Labels["sidecar.istio.io/inject"] == "true",
-			"linkerd": pod.Annotations["linkerd.io/inject"] == "enabled",
-		} {
-			if want := overlay == mesh; marked != want {
-				t.Errorf("marked for %s: %v, want %v", mesh, marked, want)
+// TestSandbox: the file of each engine names the image that docs/deploy.md pushes, under the key that the engine reads.
+func TestSandbox(t *testing.T) {
+	const image = `"registry.example.com/pause:1.0"`
+	for file, want := range map[string][]string{
+		"containerd-1.toml": {"version = 2", `[plugins."io.containerd.grpc.v1.cri"]`, "sandbox_image = " + image},
+		"containerd-2.toml": {"version = 3", `[plugins."io.containerd.cri.v1.images".pinned_images]`, "sandbox = " + image},
+		"crio.conf":         {"[crio.image]", "pause_image = " + image, "pinned_images = [" + image + "]"},
+		"k3s.yaml":          {"pause-image: " + strings.Trim(image, `"`)},
+	} {
+		t.Run(file, func(t *testing.T) {
+			content, err := os.ReadFile(filepath.Join("sandbox", file))
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-	})
+			var got []string // without comments, indentation and empty lines
+			for line := range strings.Lines(string(content)) {
+				if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+					got = append(got, line)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("the settings are %q, want %q", got, want)
+			}
+		})
+	}
 }

@@ -23,9 +23,9 @@ const deploy = "../../deploy"
 // namespace is the one that deploy/base makes.
 const namespace = "pause"
 
-// TestAPIServer: the server takes base and every overlay as kubectl sends them, without a warning, and would change
-// nothing if they were sent again; admits the pods that they ask for; and refuses them once they ask for more than the
-// Pod Security level restricted has.
+// TestAPIServer: the server takes base, every overlay, and the fleet together with each other component, as kubectl sends
+// them, without a warning, and would change nothing if they were sent again; admits the pods that they ask for; and refuses
+// them once they ask for more than the Pod Security level restricted has.
 func TestAPIServer(t *testing.T) {
 	assets := os.Getenv(envAssets)
 	if assets == "" {
@@ -37,7 +37,11 @@ func TestAPIServer(t *testing.T) {
 	if err != nil || len(folders) == 0 {
 		t.Fatalf("no overlays in %s: %v", deploy, err)
 	}
-	for _, folder := range append([]string{filepath.Join(manifests, "base")}, folders...) {
+	folders = append([]string{filepath.Join(manifests, "base")}, folders...)
+	for _, component := range []string{"istio", "linkerd", "seccomp"} {
+		folders = append(folders, combine(t, manifests, "fleet", component))
+	}
+	for _, folder := range folders {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			c.must(t, "apply", "--kustomize", folder)
 			// There is no controller manager here, which makes this account in every namespace.
@@ -108,12 +112,30 @@ func write(t *testing.T, pod *corev1.Pod) string {
 	return path
 }
 
-// copyManifests copies base and overlays into a folder of their own and returns it: kustomize refuses files outside of its
+// combine writes a kustomization that takes base and the components, as docs/deploy.md says to combine them, and returns its
+// folder.
+func combine(t *testing.T, manifests string, components ...string) string {
+	t.Helper()
+	kustomization := "resources: [../base]\ncomponents:\n"
+	for _, component := range components {
+		kustomization += "  - ../components/" + component + "\n"
+	}
+	dir := filepath.Join(manifests, strings.Join(components, "-"))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(kustomization), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// copyManifests copies base, components and overlays into a folder of their own and returns it: kustomize refuses files outside of its
 // folder, and Bazel's runfiles are links to such.
 func copyManifests(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, pattern := range []string{"base/*.yaml", "overlays/*/*.yaml"} {
+	for _, pattern := range []string{"base/*.yaml", "components/*/*.yaml", "overlays/*/*.yaml"} {
 		files, err := filepath.Glob(filepath.Join(deploy, pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no %s in %s: %v", pattern, deploy, err)
