@@ -34,12 +34,16 @@ type container struct {
 // promises checks all that the image promises on engine e.
 func promises(t *testing.T, e engine) {
 	t.Helper()
+	unnamed := "NoSeccomp"
+	if e.filters() {
+		unnamed = "DefaultSeccomp"
+	}
 	for _, profile := range []struct {
 		name     string
 		path     string
 		filtered bool
 	}{
-		{"DefaultSeccomp", "", e.filters()},
+		{unnamed, "", e.filters()},
 		{"ShippedSeccomp", seccompProfile(t), true},
 	} {
 		t.Run(profile.name, func(t *testing.T) {
@@ -58,8 +62,8 @@ func promises(t *testing.T, e engine) {
 		})
 	}
 	t.Run("Version", func(t *testing.T) {
-		if got := e.print(t, "-v"); !regexp.MustCompile(`^\S.*\n$`).MatchString(got) {
-			t.Errorf("with -v the container prints %q, want one line", got)
+		if got := e.print(t, "-v"); !regexp.MustCompile(`^pause \S+\n$`).MatchString(got) {
+			t.Errorf("with -v the container prints %q, want one line, pause and its version", got)
 		}
 	})
 }

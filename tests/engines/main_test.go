@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -219,10 +220,7 @@ func mountCgroup() error {
 func removeCgroup(root string) {
 	if events, err := os.Open(filepath.Join(root, "cgroup.events")); err == nil {
 		defer events.Close()
-		for populated(root) {
-			// The kernel reports a change of the file as an exceptional condition; a second is for a change in between.
-			unix.Poll([]unix.PollFd{{Fd: int32(events.Fd()), Events: unix.POLLPRI}}, 1000)
-		}
+		awaitEmpty(events)
 	}
 	var dirs []string
 	filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -235,6 +233,20 @@ func removeCgroup(root string) {
 		if err := os.Remove(dir); err != nil {
 			fmt.Fprintln(os.Stderr, "tests/engines: left behind:", err)
 		}
+	}
+}
+
+// awaitEmpty waits until no process is in the cgroup, or below it, whose cgroup.events is open, or until that takes too long.
+func awaitEmpty(events *os.File) {
+	content := make([]byte, 256)
+	for deadline := time.Now().Add(patience); ; {
+		// The kernel reports, as an exceptional condition, a change since the file was last read through this descriptor.
+		n, _ := events.ReadAt(content, 0)
+		left := time.Until(deadline)
+		if !holds(content[:n]) || left <= 0 {
+			return
+		}
+		unix.Poll([]unix.PollFd{{Fd: int32(events.Fd()), Events: unix.POLLPRI}}, int(left.Milliseconds())+1)
 	}
 }
 
@@ -277,5 +289,8 @@ func exitCode(err error) int {
 // populated reports whether a process, living or not yet reaped, is in the cgroup or below it.
 func populated(cgroup string) bool {
 	events, err := os.ReadFile(filepath.Join(cgroup, "cgroup.events"))
-	return err == nil && strings.Contains(string(events), "populated 1\n")
+	return err == nil && holds(events)
 }
+
+// holds reports whether the content of cgroup.events is that of a cgroup with a process.
+func holds(events []byte) bool { return strings.Contains(string(events), "populated 1\n") }

@@ -131,11 +131,8 @@ func checkProgram(t *testing.T, pid int) {
 func checkReaps(t *testing.T, pid int) {
 	t.Helper()
 	// The inner shell starts its last command in the background and ends: that makes the orphan. Its standard output
-	// must not be the pipe that Output reads until the last writer is gone.
-	join := exec.Command("nsenter", "--target", strconv.Itoa(pid), "--pid", "sh", "-c", `sh -c "sleep 1000 >/dev/null 2>&1 &"`)
-	if out, err := join.CombinedOutput(); err != nil {
-		t.Fatalf("join the PID namespace: %v: %s", err, out)
-	}
+	// must not be the pipe that is read until the last writer is gone.
+	run(t, "nsenter", "--target", strconv.Itoa(pid), "--pid", "sh", "-c", `sh -c "sleep 1000 >/dev/null 2>&1 &"`)
 	orphan := 0
 	await(t, "the orphan to become a child of the program", func() bool {
 		orphan = childOf(pid)
@@ -168,6 +165,7 @@ func run(t *testing.T, name string, args ...string) string {
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stderr = &stderr
+	cmd.WaitDelay = patience // what it leaves behind may keep the pipes open
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%s: %v: %s", strings.Join(cmd.Args, " "), err, strings.TrimSpace(stderr.String()+string(out)))

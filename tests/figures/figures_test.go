@@ -15,6 +15,8 @@ import (
 	"testing/fstest"
 
 	"example.com/pause/tests/figures/anatomy"
+	"example.com/pause/tests/fleet/limits"
+	"example.com/pause/tests/need"
 	"example.com/pause/tests/sizes/size"
 	"example.com/pause/tests/targets"
 )
@@ -118,9 +120,12 @@ func sample() *build {
 
 // tree is a checkout with a fleet that was measured with a program of that many bytes.
 func tree(readme string, bytes int) fstest.MapFS {
-	fleet := fmt.Sprintf(`{"machine": {"architecture": "amd64"}, "runs": [{"name": "pause", "engine": "crun", "count": 10, "binary_bytes": %d,
-		"start": {"seconds": 1, "per_second": 10, "rate": [9, 11], "rate_seconds": 0.5},
-		"memory": {"available_kb": 88.5, "components_kb": {"AnonPages": 8}}, "rss_kb": 12}]}`, bytes)
+	run := func(isolation string) string {
+		return fmt.Sprintf(`{"name": "pause", "engine": "crun", "count": 10, "binary_bytes": %d,%s
+			"start": {"seconds": 1, "per_second": 10, "rate": [9, 11], "rate_seconds": 0.5},
+			"memory": {"available_kb": 88.5, "components_kb": {"AnonPages": 8}}, "rss_kb": 12}`, bytes, isolation)
+	}
+	fleet := fmt.Sprintf(`{"machine": {"architecture": "amd64"}, "runs": [%s, %s]}`, run(""), run(`"netns": true, "cgroup": true,`))
 	return fstest.MapFS{
 		"README.md":               {Data: []byte(readme)},
 		"docs/a.md":               {Data: []byte("text\n")},
@@ -203,6 +208,52 @@ func TestGenerateFindsWhatIsOutdated(t *testing.T) {
 		}
 		if !slices.EqualFunc(p.problems, test.want, strings.HasPrefix) {
 			t.Errorf("%s: got %q; want %q", name, p.problems, test.want)
+		}
+	}
+	// The latency's record says of each program how large it was; of what is not ours, anything may be measured.
+	for program, want := range map[string][]string{
+		`"name": "pause", "binary_bytes": 400`:       nil,
+		`"name": "pause", "binary_bytes": 399`:       {"docs/figures/latency.json: measured with a program of 399 bytes, and the build gives one of 400"},
+		`"name": "pause"`:                            {"docs/figures/latency.json: measured with a program of 0 bytes"}, // from before it was kept
+		`"name": "ordinary Go", "binary_bytes": 399`: nil,
+	} {
+		root := tree("", 400)
+		root["docs/figures/latency.json"] = &fstest.MapFile{Data: []byte(`{"machine": {"architecture": "amd64"}, "programs": [{` + program + `}]}`)}
+		p, err := generate(sample(), root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.EqualFunc(p.problems, want, strings.HasPrefix) {
+			t.Errorf("%s: got %q; want %q", program, p.problems, want)
+		}
+	}
+}
+
+// Before a fleet is started, what it may take is estimated; the estimate is never below what was measured.
+func TestEstimateIsNotBelowWhatWasMeasured(t *testing.T) {
+	need.That(t, os.Getenv("README") != "", "README is not set: it names the README.md of the checkout, with docs/figures beside it")
+	readme, err := targets.Locate("README")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := readStored(os.DirFS(filepath.Dir(readme)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.fleet == nil {
+		t.Fatal("docs/figures/fleet.json is not there")
+	}
+	largest := 0
+	for _, run := range s.fleet.Runs {
+		largest = max(largest, run.Count)
+	}
+	for _, run := range s.fleet.Runs {
+		wanted := limits.Need{Containers: run.Count, Threads: run.Threads / run.Count, Netns: run.Netns}
+		if run.Cgroup {
+			wanted.Cgroups = 1
+		}
+		if got := wanted.Estimate(largest); float64(got) < run.Memory.Available {
+			t.Errorf("%s: the estimate is %d kB a container, and %.0f kB were measured", run.Label(), got, run.Memory.Available)
 		}
 	}
 }

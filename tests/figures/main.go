@@ -153,7 +153,7 @@ func measure(ctx context.Context, workspace string, m measurement, log io.Writer
 	if err := os.MkdirAll(filepath.Dir(output), 0o777); err != nil {
 		return err
 	}
-	return write(output, data)
+	return stage.Write(output, data, 0o644)
 }
 
 // write replaces the files that are not as they ought to be, and prints their names.
@@ -167,7 +167,7 @@ func (p *pages) write(workspace string, stdout io.Writer) error {
 		if err == nil && bytes.Equal(old, p.files[name]) {
 			continue
 		}
-		if err := write(file, p.files[name]); err != nil {
+		if err := stage.Write(file, p.files[name], 0o644); err != nil {
 			return err
 		}
 		if _, err := fmt.Fprintln(stdout, name); err != nil {
@@ -178,12 +178,4 @@ func (p *pages) write(workspace string, stdout io.Writer) error {
 		return fmt.Errorf("all is written, and this is left to you:\n%s", strings.Join(p.problems, "\n"))
 	}
 	return nil
-}
-
-// write replaces a file as a whole.
-func write(file string, content []byte) error {
-	return stage.File(file, func(f *os.File) error {
-		_, err := f.Write(content)
-		return err
-	})
 }

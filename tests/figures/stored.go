@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	cache "example.com/pause/tests/cache/report"
@@ -133,19 +134,30 @@ const ours = "pause"
 
 // outdated has a line for each measurement that was made with another program than b has.
 func (s stored) outdated(b *build) (problems []string) {
-	if s.fleet == nil {
-		return nil
-	}
-	m, _ := measured("fleet")
-	for _, p := range b.programs {
-		for _, r := range s.fleet.Runs {
-			if r.Name == ours && p.arch == s.fleet.Machine.Architecture && r.BinaryBytes != p.elf {
-				return []string{fmt.Sprintf("%s: measured with a program of %d bytes, and the build gives one of %d; measure again: %s",
-					m.file(), r.BinaryBytes, p.elf, m.command())}
+	check := func(name, arch string, bytes int64) {
+		m, _ := measured(name)
+		for _, p := range b.programs {
+			if p.arch == arch && p.elf != bytes {
+				problems = append(problems, fmt.Sprintf("%s: measured with a program of %d bytes, and the build gives one of %d; measure again: %s",
+					m.file(), bytes, p.elf, m.command()))
 			}
 		}
 	}
-	return nil
+	if s.latency != nil {
+		for _, p := range s.latency.Programs {
+			if p.Name == ours {
+				check("latency", s.latency.Machine.Architecture, p.BinaryBytes)
+			}
+		}
+	}
+	if s.fleet != nil {
+		for _, r := range s.fleet.Runs {
+			if r.Name == ours {
+				check("fleet", s.fleet.Machine.Architecture, r.BinaryBytes)
+			}
+		}
+	}
+	return slices.Compact(problems)
 }
 
 // figures are the sizes that documents may quote.

@@ -24,6 +24,7 @@ import (
 	"example.com/pause/tests/fleet/limits"
 	"example.com/pause/tests/fleet/report"
 	"example.com/pause/tests/machine"
+	"example.com/pause/tests/reference"
 	"example.com/pause/tests/targets"
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/stage"
@@ -100,7 +101,8 @@ func newCommand() *command.Command {
 	set.BoolVar(&o.netns, "netns", false, "give each container a network namespace")
 	set.BoolVar(&o.cgroup, "cgroup", false, "give each container a cgroup; runc needs it")
 	set.BoolVar(&o.compare, "compare", false, "then measure, side by side: the image, an ordinary Go program, ordinary C if there is a C "+
-		"compiler, and the image with network namespaces and cgroups")
+		"compiler, and the image with network namespaces and cgroups; one fleet comes before them that is not measured, because "+
+		"the first pays for what the others find warm")
 	set.IntVar(&o.compareCount, "compare-count", 1000, "how `many` containers of each to start for --compare, at most --count")
 	set.StringVar(&o.layout, "layout", "", "the image, a `folder` with an OCI layout (default: $"+envLayout+", which bazel run sets)")
 	set.StringVar(&o.rootfs, "rootfs", "", "instead of an image: a `folder` with the static program pause")
@@ -138,14 +140,20 @@ func (o *options) measure(ctx context.Context, given []string, out io.Writer) er
 		return err
 	}
 	r.Runs = make([]report.Run, len(specs))
-	for _, i := range turns(specs) {
-		spec := specs[i]
-		run, err := drivenIn(ctx, spec)
-		if ctx.Err() != nil {
-			return errors.New("interrupted; nothing that it started is left")
+	order := turns(specs)
+	if len(specs) > 1 {
+		// The first fleet pays for what the kernel and the engine keep from then on. That would be the one of the image, which
+		// all others are compared with.
+		spec := specs[order[0]]
+		spec.Name = "warm-up"
+		if _, err := started(ctx, spec); err != nil {
+			return err
 		}
+	}
+	for _, i := range order {
+		run, err := started(ctx, specs[i])
 		if err != nil {
-			return fmt.Errorf("%s: %w", spec.Name, err)
+			return err
 		}
 		r.Runs[i] = *run
 	}
@@ -165,6 +173,18 @@ func (o *options) measure(ctx context.Context, given []string, out io.Writer) er
 		}
 	}
 	return nil
+}
+
+// started is drivenIn, with errors for the user.
+func started(ctx context.Context, spec drive.Spec) (*report.Run, error) {
+	run, err := drivenIn(ctx, spec)
+	if ctx.Err() != nil {
+		return nil, errors.New("interrupted; nothing that it started is left")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", spec.Name, err)
+	}
+	return run, nil
 }
 
 // flagsOf returns the flags that are there, without those that name files: they say nothing about the result.
@@ -245,13 +265,13 @@ func (o *options) specs() ([]drive.Spec, error) {
 			"(bazel run //tests/fleet has it built)")
 	}
 	specs = append(specs, idiomatic)
-	for _, ordinaryC := range []struct{ name, compiler string }{{"C, static glibc", "gcc"}, {"C, static musl", "musl-gcc"}} {
-		if _, err := exec.LookPath(ordinaryC.compiler); err != nil {
-			fmt.Fprintf(os.Stderr, "fleet: not compared with %s: no %s on PATH\n", ordinaryC.name, ordinaryC.compiler)
+	for _, ordinaryC := range reference.Compilers {
+		if _, err := exec.LookPath(ordinaryC.Command); err != nil {
+			fmt.Fprintf(os.Stderr, "fleet: not compared with %s: no %s on PATH\n", ordinaryC.Name, ordinaryC.Command)
 			continue
 		}
 		c := main
-		c.Name, c.Layout, c.Binary, c.Reference = ordinaryC.name, "", "", ordinaryC.name
+		c.Name, c.Layout, c.Binary, c.Reference = ordinaryC.Name, "", "", ordinaryC.Name
 		specs = append(specs, c)
 	}
 	for _, isolated := range []struct{ netns, cgroup bool }{{true, false}, {false, true}, {true, true}} {
@@ -276,9 +296,10 @@ const ordinaryGo = "ordinary Go"
 // wanted stands for the cgroup of a fleet, which gets its name when it is made.
 const wanted = "wanted"
 
-// turns returns the order in which fleets are measured, as indexes of specs: small before large, and those with cgroups or
-// network namespaces last. What a large fleet leaves, memory that the kernel frees late, would be taken off the cost of a
-// small one after it; and a memory cgroup costs more on a machine that has had many file systems (docs/scale.md).
+// turns returns the order in which fleets are measured, as indexes of specs: small before large and, of one size, those with
+// cgroups or network namespaces last. What a large fleet leaves, memory that the kernel frees late, would be taken off the
+// cost of a small one after it; and a memory cgroup costs more on a machine that has had many file systems (docs/scale.md),
+// so that no small fleet with cgroups may come after a large one of any kind.
 func turns(specs []drive.Spec) []int {
 	order := make([]int, len(specs))
 	for i := range order {
@@ -291,7 +312,7 @@ func turns(specs []drive.Spec) []int {
 		return 0
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(isolated(a), isolated(b)), cmp.Compare(specs[a].Count, specs[b].Count))
+		return cmp.Or(cmp.Compare(specs[a].Count, specs[b].Count), cmp.Compare(isolated(a), isolated(b)))
 	})
 	return order
 }
@@ -305,16 +326,14 @@ func (o *options) fits(specs []drive.Spec) error {
 	if most.Cur == unix.RLIM_INFINITY {
 		most.Cur = 0
 	}
+	largest := 0
 	for _, spec := range specs {
-		need := limits.Need{
-			Containers: spec.Count, Threads: 1, MemoryKB: 130, Netns: spec.Netns, Rootless: spec.Rootless, MaxProcesses: most.Cur,
-		}
-		// What was measured, and some more: an estimate that is too low costs others their memory.
+		largest = max(largest, spec.Count)
+	}
+	for _, spec := range specs {
+		need := limits.Need{Containers: spec.Count, Threads: 1, Netns: spec.Netns, Rootless: spec.Rootless, MaxProcesses: most.Cur}
 		if spec.Name == ordinaryGo {
-			need.Threads, need.MemoryKB = 8, 1200
-		}
-		if spec.Netns {
-			need.MemoryKB += 150
+			need.Threads = 8
 		}
 		if spec.Cgroup != "" {
 			hierarchies, err := cgroup.Hierarchies()
@@ -322,9 +341,8 @@ func (o *options) fits(specs []drive.Spec) error {
 				return err
 			}
 			need.Cgroups = len(hierarchies)
-			// A memory cgroup has a kB for each 64 file systems of the machine, and a container has two (docs/scale.md).
-			need.MemoryKB += 200 + 2*int64(spec.Count)/64
 		}
+		need.MemoryKB = need.Estimate(largest)
 		problems, err := limits.Check(os.DirFS("/"), need)
 		if err != nil {
 			return err

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,17 +12,14 @@ import (
 
 	"example.com/pause/tests/fleet/drive"
 	"example.com/pause/tests/fleet/report"
+	"example.com/pause/tests/need"
 )
 
 // A small fleet starts, sleeps in one thread a container, is measured, stops and is gone, with and without namespaces and
 // cgroups of its own; the result is on stdout, in the JSON and in the plot.
 func TestFleet(t *testing.T) {
 	for _, isolation := range [][]string{nil, {"--netns", "--cgroup"}} {
-		dir, err := os.MkdirTemp("/dev", "fleet") // where a scene sees it as the test does
-		if err != nil {
-			t.Skipf("skipped: %v", err)
-		}
-		t.Cleanup(func() { os.RemoveAll(dir) })
+		dir := shared(t)
 		json, svg := filepath.Join(dir, "r.json"), filepath.Join(dir, "r.svg")
 		o := play(t, []trial{{Args: append([]string{layout(t), "--count=20", "--json=" + json, "--svg=" + svg}, isolation...)}})[0]
 		checkNothingLeft(t, "a small fleet", o)
@@ -44,6 +44,80 @@ func TestFleet(t *testing.T) {
 			t.Errorf("plot: %v, %d bytes", err, len(text))
 		}
 	}
+}
+
+// Without root a user namespace stands in for it, and the fleet starts, sleeps and leaves nothing as ever. Cgroups cannot be
+// had then, which is said.
+func TestFleetWithoutRoot(t *testing.T) {
+	image := strings.TrimPrefix(layout(t), "--layout=")
+	dir := shared(t)
+	// Bazel's folders may be closed to other users.
+	if err := os.CopyFS(filepath.Join(dir, "image"), os.DirFS(image)); err != nil {
+		t.Fatal(err)
+	}
+	const nobody = 65534
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, nobody, nobody))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	json := filepath.Join(dir, "r.json")
+	args := []string{"--layout=" + filepath.Join(dir, "image"), "--count=10", "--json=" + json}
+	outcomes := play(t, []trial{{Args: args, User: nobody}, {Args: append(args, "--cgroup"), User: nobody}})
+	for _, o := range outcomes {
+		checkNothingLeft(t, "a fleet without root", o)
+	}
+	if o := outcomes[1]; o.Status == 0 || !strings.Contains(o.Output, "cgroups need root") {
+		t.Errorf("with --cgroup: status %d, output: %s", o.Status, o.Output)
+	}
+	o := outcomes[0]
+	// AppArmor lets users have the namespace, and nothing in it.
+	refused := strings.Contains(o.Output, "no new user namespace") || strings.Contains(o.Output, "make the mounts private")
+	need.That(t, !refused, "user namespaces without root: "+o.Output)
+	if o.Status != 0 {
+		t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
+	}
+	r, err := report.Read(json)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run := r.Runs[0]; !run.Rootless || run.Failures != 0 || run.Processes != 10 || run.Threads != 10 {
+		t.Errorf("got %+v, want 10 containers of one thread, without root", run)
+	}
+}
+
+// runc starts a fleet as crun does, if each container has a cgroup.
+func TestFleetOfRunc(t *testing.T) {
+	need.Program(t, "runc", "runc")
+	json := filepath.Join(shared(t), "r.json")
+	args := []string{layout(t), "--count=5", "--engine=runc", "--json=" + json}
+	outcomes := play(t, []trial{{Args: append(args, "--cgroup")}, {Args: args}})
+	for _, o := range outcomes {
+		checkNothingLeft(t, "a fleet of runc", o)
+	}
+	if o := outcomes[1]; o.Status == 0 || !strings.Contains(o.Output, "add --cgroup") {
+		t.Errorf("without --cgroup: status %d, output: %s", o.Status, o.Output)
+	}
+	if o := outcomes[0]; o.Status != 0 {
+		t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
+	}
+	r, err := report.Read(json)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run := r.Runs[0]; !strings.HasPrefix(run.Engine, "runc ") || run.Failures != 0 || run.Processes != 5 || run.Threads != 5 {
+		t.Errorf("got %+v, want 5 containers of one thread, started by runc", run)
+	}
+}
+
+// shared returns a new folder that a scene sees as the test does.
+func shared(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev", "fleet")
+	need.That(t, err == nil, fmt.Sprintf("a folder where a scene sees it as the test does: %v; run the tests as root", err))
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // Bad input is refused with a line that says what to do, before anything is started.
@@ -95,7 +169,8 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// Small fleets are measured before large ones, and those that leave most behind last; the report keeps its own order.
+// Small fleets are measured before large ones, also those with cgroups, to which a large one adds; of one size, those that
+// leave most behind come last. The report keeps its own order.
 func TestTurns(t *testing.T) {
 	specs := []drive.Spec{
 		{Name: "large", Count: 10},
@@ -104,7 +179,7 @@ func TestTurns(t *testing.T) {
 		{Name: "netns", Count: 1, Netns: true},
 		{Name: "cgroup", Count: 1, Cgroup: "x"},
 	}
-	if got, want := turns(specs), []int{1, 2, 0, 3, 4}; !slices.Equal(got, want) {
+	if got, want := turns(specs), []int{1, 2, 3, 4, 0}; !slices.Equal(got, want) {
 		t.Errorf("got %v; want %v", got, want)
 	}
 }

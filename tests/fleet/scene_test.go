@@ -63,6 +63,8 @@ type trial struct {
 	Victim victim
 	Signal syscall.Signal
 	Delay  time.Duration
+	Cgroup bool   // strike not after Delay, but as soon as a container of the fleet has a cgroup
+	User   uint32 // runs the command, as a group of that number, too; 0: root
 }
 
 // outcome is what was left of it.
@@ -163,6 +165,9 @@ func (t trial) play(before map[string]bool) (outcome, error) {
 	command := exec.Command("/proc/self/exe", t.Args...)
 	command.Env = append(os.Environ(), envCommand+"=1")
 	command.Stdout, command.Stderr = out, out
+	if t.User != 0 {
+		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: t.User, Gid: t.User}}
+	}
 	begin := time.Now()
 	if err := command.Start(); err != nil {
 		return outcome{}, err
@@ -170,7 +175,13 @@ func (t trial) play(before map[string]bool) (outcome, error) {
 	done := make(chan error, 1)
 	go func() { done <- command.Wait() }()
 	var o outcome
-	if t.Victim != "" {
+	switch {
+	case t.Cgroup:
+		if err := awaitCgroup(done); err != nil {
+			return outcome{}, err
+		}
+		o.Hit = t.strike(command.Process.Pid, done)
+	case t.Victim != "":
 		select {
 		case err := <-done:
 			done <- err
@@ -196,10 +207,48 @@ func (t trial) play(before map[string]bool) (outcome, error) {
 			return o, nil
 		}
 		// With everybody dead, cgroups are there until the next run: nothing to wait for.
-		if t.Victim == everybody && !slices.ContainsFunc(o.Left, func(s string) bool { return !strings.HasPrefix(s, "cgroup ") }) {
+		if t.Victim == everybody && !slices.ContainsFunc(o.Left, func(s string) bool { return !isCgroup(s) }) {
 			return o, nil
 		}
 	}
+}
+
+// awaitCgroup waits until a container of this scene's fleet has a cgroup, or the command has ended.
+func awaitCgroup(done chan error) error {
+	for {
+		groups, err := fleetCgroups("pause-*")
+		if err != nil || len(groups) > 0 {
+			return err
+		}
+		select {
+		case err := <-done:
+			done <- err
+			return nil
+		case <-time.After(100 * time.Microsecond):
+		}
+	}
+}
+
+// fleetCgroups returns the cgroups of this scene's fleets or, below them, those that pattern matches. Fleets of this scene have
+// its PID namespace in their name; others may come and go.
+func fleetCgroups(pattern string) ([]string, error) {
+	var namespace unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/pid", &namespace); err != nil {
+		return nil, err
+	}
+	hierarchies, err := cgroup.Hierarchies()
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, h := range hierarchies {
+		groups, err := filepath.Glob(filepath.Join(h, fmt.Sprintf("pause-fleet-%d-*", namespace.Ino), pattern))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, groups...)
+	}
+	return all, nil
 }
 
 // strike sends the signal to the victim, once it is there, and reports whether it was before the command ended.
@@ -211,7 +260,7 @@ func (t trial) strike(command int, done chan error) bool {
 			return false
 		default:
 		}
-		hit := false
+		var victims []int
 		processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 		for _, file := range processes {
 			cmdline, err := os.ReadFile(file)
@@ -226,8 +275,17 @@ func (t trial) strike(command int, done chan error) bool {
 				t.Victim == theCommand && pid == command,
 				t.Victim == theEngine && args[0] == string(theEngine),
 				len(args) > 1 && victim(args[1]) == t.Victim:
-				hit = syscall.Kill(pid, t.Signal) == nil || hit
+				if len(args) > 1 && victim(args[1]) == theKeeper {
+					// Before the command: once that is gone, it removes what there is.
+					victims = slices.Insert(victims, 0, pid)
+				} else {
+					victims = append(victims, pid)
+				}
 			}
+		}
+		hit := false
+		for _, pid := range victims {
+			hit = syscall.Kill(pid, t.Signal) == nil || hit
 		}
 		if hit {
 			return true
@@ -255,23 +313,12 @@ func see() (map[string]bool, error) {
 	for line := range strings.Lines(string(mounts)) {
 		seen["mount "+strings.TrimSpace(line)] = true
 	}
-	// Fleets of this scene have its PID namespace in their name; others may come and go.
-	var namespace unix.Stat_t
-	if err := unix.Stat("/proc/self/ns/pid", &namespace); err != nil {
-		return nil, err
-	}
-	hierarchies, err := cgroup.Hierarchies()
+	groups, err := fleetCgroups("")
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range hierarchies {
-		groups, err := filepath.Glob(filepath.Join(h, fmt.Sprintf("pause-fleet-%d-*", namespace.Ino)))
-		if err != nil {
-			return nil, err
-		}
-		for _, group := range groups {
-			seen["cgroup "+group] = true
-		}
+	for _, group := range groups {
+		seen["cgroup "+group] = true
 	}
 	for _, dir := range []string{"/run", "/mnt", "/var/tmp", "/dev/shm"} {
 		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
@@ -286,6 +333,9 @@ func see() (map[string]bool, error) {
 	}
 	return seen, nil
 }
+
+// isCgroup reports whether a line of see is of a cgroup.
+func isCgroup(line string) bool { return strings.HasPrefix(line, "cgroup ") }
 
 func difference(a, b map[string]bool) []string {
 	var more []string
@@ -337,10 +387,10 @@ func TestNothingIsLeftWhenKilled(t *testing.T) {
 	} {
 		for range 4 {
 			// A signal that comes before a Go program can wait for it just kills the program, which has nothing to leave yet.
-			trials = append(trials, trial{args, kind.victim, kind.signal, took/10 + rand.N(took-took/10)})
+			trials = append(trials, trial{Args: args, Victim: kind.victim, Signal: kind.signal, Delay: took/10 + rand.N(took-took/10)})
 		}
 	}
-	hits := map[victim]int{}
+	hits, total := map[victim]int{}, 0
 	for i, o := range play(t, trials) {
 		tr := trials[i]
 		what := fmt.Sprintf("%s, sent %s after %s,", tr.Victim, unix.SignalName(tr.Signal), tr.Delay)
@@ -349,6 +399,7 @@ func TestNothingIsLeftWhenKilled(t *testing.T) {
 			continue
 		}
 		hits[tr.Victim]++
+		total++
 		if tr.Victim != theKeeper && o.Status == 0 && tr.Victim != theEngine {
 			t.Errorf("%s: the command passes for successful; it said: %s", what, o.Output)
 		}
@@ -358,6 +409,9 @@ func TestNothingIsLeftWhenKilled(t *testing.T) {
 		}
 	}
 	t.Logf("struck: %v", hits)
+	if total < 20 {
+		t.Errorf("%d of %d trials struck somebody; at least 20 random moments are to be seen", total, len(trials))
+	}
 	for _, v := range []victim{theCommand, theFirst, theDriver, theKeeper, theEngine} {
 		if hits[v] == 0 {
 			t.Errorf("%s was never there to be killed", v)
@@ -370,11 +424,15 @@ func TestNothingIsLeftWhenKilled(t *testing.T) {
 func TestNextRunRemovesWhatTheDeadLeft(t *testing.T) {
 	args := []string{layout(t), "--count=25", "--cgroup"}
 	outcomes := play(t, []trial{
-		{args, everybody, syscall.SIGKILL, 300 * time.Millisecond},
+		{Args: args, Victim: everybody, Signal: syscall.SIGKILL, Cgroup: true},
 		{Args: []string{args[0], "--count=2", "--cgroup"}},
 	})
-	for _, line := range outcomes[0].Left {
-		if !strings.HasPrefix(line, "cgroup ") {
+	left := outcomes[0].Left
+	if !slices.ContainsFunc(left, isCgroup) {
+		t.Errorf("no cgroup is left for the next run; left: %q; it said: %s", left, outcomes[0].Output)
+	}
+	for _, line := range left {
+		if !isCgroup(line) {
 			t.Errorf("left, of all: %s", line)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"example.com/pause/tests/need"
 	"example.com/pause/tests/pid1"
 	"example.com/pause/tests/targets"
 )
@@ -15,9 +16,7 @@ import (
 // its version. What the kernel does for PID 1 is the emulator's affair there, so there is less to see than natively.
 func TestEmulated(t *testing.T) {
 	host, ok := targets.Host()
-	if !ok {
-		t.Skip("skipped: pause is not built for the architecture of this machine")
-	}
+	need.That(t, ok, "pause is not built for the architecture of this machine")
 	for _, target := range targets.All() {
 		if target.Arch == host.Arch {
 			continue

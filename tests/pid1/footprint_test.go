@@ -3,8 +3,8 @@
 package pid1_test
 
 import (
-	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,21 +48,26 @@ func TestOneThread(t *testing.T) {
 	})
 }
 
-// Its resident memory is at most 12 kB, or three pages where a page is larger than 4 kB.
+// Its resident memory is 12 kB or less in most runs, and 16 kB at most: three and four pages, also where a page is larger than
+// 4 kB. One is the program, and the others are the stack, which the kernel places at random, so that what it puts there takes
+// one page, two or three.
 func TestResidentMemory(t *testing.T) {
-	budget := int64(3 * max(4096, os.Getpagesize()))
+	page := int64(max(4096, os.Getpagesize()))
 	native(t, func(t *testing.T, s subject) {
-		// The kernel places the stack at random, so that what it puts there takes one page, two or three.
-		least := int64(math.MaxInt64)
-		for range 8 {
+		var all []int64
+		for range 15 {
 			p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}})
 			rss, err := p.RSS()
 			check(t, err)
-			least = min(least, rss)
+			if rss > 4*page {
+				t.Errorf("%d bytes resident; the budget of each run is %d", rss, 4*page)
+			}
+			all = append(all, rss)
 		}
-		t.Logf("%d bytes resident", least)
-		if least > budget {
-			t.Errorf("%d bytes resident; the budget is %d", least, budget)
+		slices.Sort(all)
+		t.Logf("bytes resident: %v", all)
+		if median := all[len(all)/2]; median > 3*page {
+			t.Errorf("the median is %d bytes resident; the budget is %d", median, 3*page)
 		}
 	})
 }

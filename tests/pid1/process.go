@@ -173,8 +173,14 @@ func startScene(spec Spec) (*Process, error) {
 	}
 	p.ask, p.answer, p.answers = ask, answers, bufio.NewReader(answers)
 	report.Close()
-	message, err := io.ReadAll(failed)
-	if err == nil && len(message) > 0 {
+	err = failed.SetReadDeadline(time.Now().Add(Deadline))
+	var message []byte
+	if err == nil {
+		message, err = io.ReadAll(failed)
+	}
+	if err != nil {
+		err = fmt.Errorf("the scene is not set: %w", err)
+	} else if len(message) > 0 {
 		err = errors.New(string(message))
 	}
 	if err != nil {
@@ -197,7 +203,13 @@ func (p *Process) Ask(format string, args ...any) error {
 	if _, err := fmt.Fprintf(p.ask, format+"\n", args...); err != nil {
 		return err
 	}
+	if err := p.answer.SetReadDeadline(time.Now().Add(Deadline)); err != nil {
+		return err
+	}
 	line, err := p.answers.ReadString('\n')
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("the agent in the namespace has not answered within %v", Deadline)
+	}
 	if err != nil {
 		return fmt.Errorf("the agent in the namespace ended: %w", err)
 	}

@@ -19,8 +19,11 @@ type Program struct {
 	Path string
 }
 
-// compilers are tried in this order; all link statically, because there is nothing else in a container image.
-var compilers = []struct{ name, command string }{
+// Compilers are tried in this order; all link statically, because there is nothing else in a container image.
+var Compilers = []struct {
+	Name    string // of what it makes, for a table
+	Command string // on PATH
+}{
 	{"C, static musl", "musl-gcc"},
 	{"C, static glibc", "gcc"},
 }
@@ -31,20 +34,20 @@ func Build(dir string) (programs []Program, missing []string, err error) {
 	if err := os.WriteFile(file, source, 0o644); err != nil {
 		return nil, nil, err
 	}
-	for _, c := range compilers {
-		compiler, err := exec.LookPath(c.command)
+	for _, c := range Compilers {
+		compiler, err := exec.LookPath(c.Command)
 		if err != nil {
-			missing = append(missing, fmt.Sprintf("%s: %s is not on PATH", c.name, c.command))
+			missing = append(missing, fmt.Sprintf("%s: %s is not on PATH", c.Name, c.Command))
 			continue
 		}
-		output := filepath.Join(dir, "pause-"+c.command)
+		output := filepath.Join(dir, "pause-"+c.Command)
 		out, err := exec.Command(compiler, "-Os", "-s", "-static", "-o", output, file).CombinedOutput()
 		if err != nil {
 			first, _, _ := bytes.Cut(bytes.TrimSpace(out), []byte("\n"))
-			missing = append(missing, fmt.Sprintf("%s: %s: %v: %s", c.name, c.command, err, first))
+			missing = append(missing, fmt.Sprintf("%s: %s: %v: %s", c.Name, c.Command, err, first))
 			continue
 		}
-		programs = append(programs, Program{c.name, output})
+		programs = append(programs, Program{c.Name, output})
 	}
 	return programs, missing, nil
 }

@@ -494,7 +494,7 @@ func TestCosign(t *testing.T) {
 	cosign, err := exec.LookPath("cosign")
 	if err != nil {
 		// Debian has no cosign, so that even a run that must skip nothing does without.
-		t.Skip("skipped: cosign is not on PATH; go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3 makes it")
+		t.Skip("optional, and skipped: cosign is not on PATH; go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3 makes it")
 	}
 	server := Start(t, Options{})
 	dir, digest := layout(t)

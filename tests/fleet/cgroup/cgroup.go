@@ -118,21 +118,20 @@ func Keep(dirs []string) error {
 // patience is how long killed processes may take to leave their cgroups.
 const patience = time.Minute
 
+// remove removes the cgroups dirs, each even if another one cannot be removed.
 func remove(dirs []string) error {
+	var errs []error
 	deadline := time.Now().Add(patience)
 	for _, dir := range dirs {
-		for {
-			err := removeTree(dir)
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
-				return fmt.Errorf("remove a cgroup: %w", err)
-			}
+		err := removeTree(dir)
+		for ; errors.Is(err, unix.EBUSY) && time.Now().Before(deadline); err = removeTree(dir) {
 			time.Sleep(10 * time.Millisecond)
 		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("remove a cgroup: %w", err))
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // removeTree removes a cgroup and those below it. What is gone already is no error.

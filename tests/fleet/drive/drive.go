@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,7 +53,11 @@ type Event struct {
 const (
 	sleepPatience = 10 * time.Second // how long a started container may take to fall asleep
 	stopPatience  = 30 * time.Second // how long all may take to end, as Kubernetes' default grace period
-	maxFailures   = 10               // after so many, no more are started
+	maxFailures   = 10               // after so many in a phase, the rest of it is left
+	// restPatience is how long the machine's memory may take to come to rest around 1,000 containers or more, and restLeast
+	// around a few, which are not started for the figures.
+	restPatience = 30 * time.Second
+	restLeast    = 3 * time.Second
 )
 
 // Main drives the fleet that the orders describe.
@@ -125,15 +130,17 @@ func run(spec Spec, progress func(string, int, int)) (*report.Run, error) {
 		result.BinaryBytes = st.Size()
 	}
 
-	before, err := settled(nil)
+	patience := min(restPatience, max(restLeast, restPatience*time.Duration(spec.Count)/1000))
+	before, restedBefore, err := settled(nil, patience)
 	if err != nil {
 		return nil, err
 	}
 	result.Start = f.start()
-	after, err := settled(before)
+	after, restedAfter, err := settled(before, patience)
 	if err != nil {
 		return nil, err
 	}
+	result.Unsettled = !restedBefore || !restedAfter
 	if n := len(f.asleep); n > 0 {
 		result.Memory = meminfo.Per(n, before, after)
 		result.Processes, result.Threads, result.RSSKB = f.inspect()
@@ -244,23 +251,25 @@ type worker struct{ dir string }
 
 func (w worker) file(name string) string { return filepath.Join(w.dir, name) }
 
-// each calls do for 0 to n-1, from as many workers as there are to be engines at a time, until too much has failed.
+// each calls do for 0 to n-1, from as many workers as there are to be engines at a time, until too much has failed. What
+// failed in an earlier phase does not count: what has been started is deleted in any case.
 func (f *fleet) each(phase string, n int, do func(w worker, i int) error) {
-	var next, done atomic.Int64
+	var next, done, failed atomic.Int64
 	var wg sync.WaitGroup
 	for number := range f.Parallel {
 		w := worker{filepath.Join(f.dir, "worker"+strconv.Itoa(number))}
 		if err := os.MkdirAll(w.dir, 0o700); err != nil {
 			f.fail(err)
-			return
+			break // the workers that there are do it
 		}
 		wg.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= n || f.tooBad() {
+				if i >= n || failed.Load() >= maxFailures {
 					return
 				}
 				if err := do(w, i); err != nil {
+					failed.Add(1)
 					f.fail(err)
 				}
 				f.progress(phase, int(done.Add(1)), n)
@@ -277,12 +286,6 @@ func (f *fleet) fail(err error) {
 	if len(f.failures) < maxFailures {
 		f.failures = append(f.failures, err.Error())
 	}
-}
-
-func (f *fleet) tooBad() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.failed >= maxFailures
 }
 
 // call runs the engine. Its errors, one line, have what the engine said last.
@@ -418,8 +421,9 @@ func (f *fleet) start() report.Start {
 	return report.NewStart(total, latencies, ends)
 }
 
-// inspect counts processes and threads, and reads the resident memory of one of them in kB.
+// inspect counts processes and threads, and returns the median of the resident memory of all in kB.
 func (f *fleet) inspect() (processes, threads int, rssKB int64) {
+	var resident []int64
 	for _, c := range f.asleep {
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.pid))
 		if err != nil {
@@ -428,12 +432,17 @@ func (f *fleet) inspect() (processes, threads int, rssKB int64) {
 		}
 		processes++
 		threads += int(statusField(status, "Threads"))
+		// VmRSS of status is a sum of counters that lag behind.
+		if rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", c.pid)); err == nil {
+			resident = append(resident, statusField(rollup, "Rss"))
+		}
 	}
-	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", f.asleep[0].pid))
-	if err != nil {
+	if len(resident) == 0 {
 		return processes, threads, 0
 	}
-	return processes, threads, statusField(rollup, "Rss")
+	// The kernel places each stack at random, so that one container has a page more or less than the next.
+	slices.Sort(resident)
+	return processes, threads, resident[(len(resident)-1)/2]
 }
 
 // statusField returns the number behind NAME: at the start of a line, 0 if there is none.
@@ -494,25 +503,30 @@ func (f *fleet) version() string {
 }
 
 // settled reads the machine's memory when it has come to rest: the kernel frees much of what short-lived processes had only
-// after a while. since is an earlier reading, nil for the first.
-func settled(since meminfo.Info) (meminfo.Info, error) {
+// after a while. since is an earlier reading, nil for the first. rested is false if it did not come to rest within patience:
+// then something else on the machine moves it.
+func settled(since meminfo.Info, patience time.Duration) (now meminfo.Info, rested bool, err error) {
 	debug.FreeOSMemory()
 	last, err := meminfo.Read()
-	for range 15 {
-		if err != nil {
-			return nil, err
-		}
-		time.Sleep(200 * time.Millisecond)
-		var now meminfo.Info
-		now, err = meminfo.Read()
-		if err != nil {
-			return nil, err
-		}
-		moved := now.Available() - last.Available()
-		if since != nil && max(moved, -moved)*500 < max(1, since.Available()-now.Available()) || since == nil && max(moved, -moved) < 256 {
-			return now, nil
-		}
-		last = now
+	if err != nil {
+		return nil, false, err
 	}
-	return last, nil
+	for deadline := time.Now().Add(patience); ; last = now {
+		// Rest is that nothing moves over a time.
+		time.Sleep(200 * time.Millisecond)
+		if now, err = meminfo.Read(); err != nil {
+			return nil, false, err
+		}
+		// What every machine does all the time, or what would not show in the result.
+		little := int64(256)
+		if since != nil {
+			little = max(little, (since.Available()-now.Available())/500)
+		}
+		if moved := now.Available() - last.Available(); max(moved, -moved) < little {
+			return now, true, nil
+		}
+		if time.Now().After(deadline) {
+			return now, false, nil
+		}
+	}
 }

@@ -1,6 +1,6 @@
-// Package jail runs a command of this program in new PID and mount namespaces, so that cleaning up is the
-// kernel's work: when PID 1 in there ends, however it ends, the kernel kills everything in the namespace and drops every mount,
-// and with them the tmpfs that holds all files. Only cgroups outlive it; package cgroup has a keeper for those.
+// Package jail runs a command of this program in new PID and mount namespaces, so that cleaning up is the kernel's work: when
+// PID 1 in there ends, however it ends, the kernel kills everything in the namespace and drops every mount, and with them the
+// tmpfs that holds all files. Only cgroups outlive it; package cgroup has a keeper for those.
 package jail
 
 import (
@@ -28,9 +28,9 @@ const (
 )
 
 // Run starts this program again as PID 1 of new namespaces, with the arguments args, which must make it call Init. It gives
-// the process that calls Enter there orders as JSON, and calls
-// report for each line that it sends. It returns when that process, and with it everything it started, is gone. When ctx
-// ends, it is killed. Without root, it gets a user namespace as well, in which the caller is root.
+// the process that calls Enter there orders as JSON, and calls report for each line that it sends. It returns when that
+// process, and with it everything it started, is gone. When ctx ends, it is killed. Without root, it gets a user namespace as
+// well, in which the caller is root.
 //
 // The calling goroutine must be locked to its thread: the kernel kills the process inside when that thread ends.
 func Run(ctx context.Context, args []string, orders any, report func(line []byte) error) error {

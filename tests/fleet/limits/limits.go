@@ -15,13 +15,32 @@ import (
 type Need struct {
 	Containers int
 	Threads    int   // of each container
-	MemoryKB   int64 // of each container, an upper estimate
+	MemoryKB   int64 // of each container, an upper estimate, such as Estimate
 	Netns      bool  // a network namespace each
 	Cgroups    int   // cgroup hierarchies in which each container gets a cgroup; 0: none
 	Rootless   bool  // in a user namespace
 	// MaxProcesses is the soft limit RLIMIT_NPROC; the kernel holds it against all processes of the container's user.
 	// 0: not limited.
 	MaxProcesses uint64
+}
+
+// Estimate returns the memory in kB that each container may take, largest being the count of the largest fleet of the same
+// command. It is what was measured (docs/figures/fleet.json), and some more: an estimate that is too low costs others their
+// memory.
+func (need Need) Estimate(largest int) int64 {
+	kb := int64(170)
+	if need.Threads > 1 { // a runtime, such as Go's
+		kb = 1200
+	}
+	if need.Netns {
+		kb += 220
+	}
+	if need.Cgroups > 0 {
+		// A memory cgroup has a kB for each 64 file systems that the machine has had at a time, and a container has two: so a
+		// small fleet pays for a large one as well (docs/scale.md).
+		kb += 200 + 2*int64(largest)/64
+	}
+	return kb
 }
 
 // headroom is what must stay free beside the fleet: tasks for the engine and for whoever else works here.

@@ -31,6 +31,24 @@ func machine(replaced map[string]string) fstest.MapFS {
 	return root
 }
 
+// The estimate is not below what was measured on other days, which the record of the last day does not have.
+func TestEstimate(t *testing.T) {
+	for name, test := range map[string]struct {
+		need    Need
+		largest int
+		kb      int64 // measured
+	}{
+		"C with glibc":                      {Need{Threads: 1}, 1000, 158},
+		"Go":                                {Need{Threads: 6}, 1000, 876},
+		"10,000 with all":                   {Need{Threads: 1, Netns: true, Cgroups: 9}, 10000, 766},
+		"1,000 with all, and 10,000 before": {Need{Threads: 1, Netns: true, Cgroups: 9}, 10000, 707},
+	} {
+		if got := test.need.Estimate(test.largest); got < test.kb || got > 2*test.kb {
+			t.Errorf("%s: got %d kB; want %d or somewhat more", name, got, test.kb)
+		}
+	}
+}
+
 var thousand = Need{Containers: 1000, Threads: 1, MemoryKB: 130, Netns: true, Cgroups: 1, MaxProcesses: 31000}
 
 // A fleet that fits has no problem, and limits that the kernel does not know are none.

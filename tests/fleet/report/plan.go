@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"text/tabwriter"
 )
 
@@ -39,12 +40,12 @@ func (p Plan) Text(w io.Writer, r Report) error {
 	}
 	r = r.rounded()
 	// A pod has both; without, the plan would be too good.
-	run := r.Runs[0]
-	for _, candidate := range r.Runs {
-		if candidate.Name == run.Name && candidate.Netns && candidate.Cgroup {
-			run = candidate
-		}
+	i := slices.IndexFunc(r.Runs, func(run Run) bool { return run.Name == r.Runs[0].Name && run.Netns && run.Cgroup })
+	if i < 0 {
+		return fmt.Errorf("the report has no fleet of %s with network namespaces and cgroups, as pods have them: measure it with "+
+			"--compare, as root", r.Runs[0].Name)
 	}
+	run := r.Runs[i]
 	nodes := math.Ceil(float64(p.Pods) / float64(p.PodsPerNode))
 	fullest := min(p.Pods, p.PodsPerNode)
 	each := run.Memory.Available + p.SupervisorKB + p.ContainerKB

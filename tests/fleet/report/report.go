@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/pause/tests/fleet/meminfo"
+	"example.com/pause/tests/latency/percentile"
 	"example.com/pause/tests/machine"
 	"example.com/pause/tests/record"
 )
@@ -36,14 +37,16 @@ type Run struct {
 	Load        string `json:"load"` // of the machine in the minute before, as in /proc/loadavg
 	BinaryBytes int64  `json:"binary_bytes"`
 
-	Start         Start        `json:"start"`
-	Memory        meminfo.Cost `json:"memory"` // of each container
-	RSSKB         int64        `json:"rss_kb"` // of the first container
-	Processes     int          `json:"processes"`
-	Threads       int          `json:"threads"`
-	StopSeconds   float64      `json:"stop_seconds"`   // from the first SIGTERM until all have ended
-	DeleteSeconds float64      `json:"delete_seconds"` // the engine's cleaning up, of all
-	Failures      int          `json:"failures"`
+	Start  Start        `json:"start"`
+	Memory meminfo.Cost `json:"memory"` // of each container
+	// Unsettled says that the machine's memory never came to rest around the fleet, so that Memory is that of others, too.
+	Unsettled     bool    `json:"unsettled,omitempty"`
+	RSSKB         int64   `json:"rss_kb"` // the median of all containers
+	Processes     int     `json:"processes"`
+	Threads       int     `json:"threads"`
+	StopSeconds   float64 `json:"stop_seconds"`   // from the first SIGTERM until all have ended
+	DeleteSeconds float64 `json:"delete_seconds"` // the engine's cleaning up, of all
+	Failures      int     `json:"failures"`
 	// FailureMessages are the first few.
 	FailureMessages []string `json:"failure_messages,omitempty"`
 }
@@ -69,7 +72,7 @@ func NewStart(total time.Duration, latencies, ends []time.Duration) Start {
 		return s
 	}
 	sorted := slices.Sorted(slices.Values(latencies))
-	s.MedianMS, s.P99MS, s.MaxMS = ms(Percentile(sorted, 50)), ms(Percentile(sorted, 99)), ms(Percentile(sorted, 100))
+	s.MedianMS, s.P99MS, s.MaxMS = ms(percentile.Of(sorted, 50)), ms(percentile.Of(sorted, 99)), ms(percentile.Of(sorted, 100))
 	s.PerSecond = float64(len(ends)) / s.Seconds
 	n := min(maxIntervals, max(1, len(ends)/20))
 	s.Interval = s.Seconds / float64(n)
@@ -82,13 +85,6 @@ func NewStart(total time.Duration, latencies, ends []time.Duration) Start {
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// Percentile returns the smallest of the sorted values that at least p percent of them do not exceed (the nearest rank).
-// sorted must not be empty; p is above 0 and at most 100.
-func Percentile(sorted []time.Duration, p float64) time.Duration {
-	rank := int(math.Ceil(p / 100 * float64(len(sorted))))
-	return sorted[max(rank, 1)-1]
-}
 
 // Isolation names what each container of the run has beside the namespaces that all have.
 func (r Run) Isolation() string {
@@ -111,8 +107,8 @@ func (r Run) Label() string {
 	return fmt.Sprintf("%s (%d)", label, r.Count)
 }
 
-// Text writes the report for people, with the digits that JSON keeps: a column for each run and, for those after the first
-// two of the same count, ratios to the first of that count.
+// Text writes the report for people, with the digits that JSON keeps: a column for each run, ratios between those that were
+// measured alike, and what failed.
 func (r Report) Text(w io.Writer) error {
 	r = r.rounded()
 	fmt.Fprintf(w, "%s\n\n", r.Machine)
@@ -142,7 +138,11 @@ func (r Report) Text(w io.Writer) error {
 	row("start, per second", f("%.0f", func(r Run) any { return r.Start.PerSecond }))
 	row("start, median ms", f("%.1f", func(r Run) any { return r.Start.MedianMS }))
 	row("start, p99 ms", f("%.1f", func(r Run) any { return r.Start.P99MS }))
-	row("memory each, kB", f("%.1f", func(r Run) any { return r.Memory.Available }))
+	unsettled := false
+	row("memory each, kB", func(r Run) string {
+		unsettled = unsettled || r.Unsettled
+		return fmt.Sprintf("%.1f", r.Memory.Available) + map[bool]string{true: " *"}[r.Unsettled]
+	})
 	for _, name := range meminfo.Components {
 		row("of it "+name, f("%.1f", func(r Run) any { return r.Memory.Components[name] }))
 	}
@@ -155,6 +155,9 @@ func (r Report) Text(w io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	if unsettled {
+		fmt.Fprintln(w, "\n*: the machine's memory did not come to rest, so that this is also what others took or gave back meanwhile")
+	}
 	if err := r.ratios(w); err != nil {
 		return err
 	}
@@ -166,7 +169,8 @@ func (r Report) Text(w io.Writer) error {
 	return nil
 }
 
-// ratios compares the runs that were measured alike: as many containers, with the same isolation.
+// ratios compares each run with the first that was measured alike: as many containers, with the same isolation and engine.
+// That of the same program is none to compare with.
 func (r Report) ratios(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	head, lost := false, false

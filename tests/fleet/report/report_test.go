@@ -16,19 +16,6 @@ import (
 	"example.com/pause/tests/machine"
 )
 
-// The percentile is a value that was measured: the nearest rank.
-func TestPercentileIsTheNearestRank(t *testing.T) {
-	values := []time.Duration{15, 20, 35, 40, 50}
-	for p, want := range map[float64]time.Duration{5: 15, 20: 15, 30: 20, 40: 20, 50: 35, 99: 50, 100: 50} {
-		if got := Percentile(values, p); got != want {
-			t.Errorf("%v%%: got %d, want %d", p, got, want)
-		}
-	}
-	if got := Percentile(values[:1], 50); got != 15 {
-		t.Errorf("of one: got %d", got)
-	}
-}
-
 // All that started are in the rate, each in the interval in which it started, the last one too.
 func TestStartCountsAll(t *testing.T) {
 	var latencies, ends []time.Duration
@@ -92,6 +79,23 @@ func TestTextHasRatios(t *testing.T) {
 	}
 }
 
+// Memory that was measured while it moved is marked, and the mark is explained.
+func TestTextMarksWhatDidNotSettle(t *testing.T) {
+	for _, unsettled := range []bool{false, true} {
+		r := sample()
+		r.Runs[1].Unsettled = unsettled
+		var out strings.Builder
+		if err := r.Text(&out); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Join(strings.Fields(out.String()), " ")
+		want := map[bool]string{false: "memory each, kB 100.0 850.0 300.0 of it", true: "memory each, kB 100.0 850.0 * 300.0 of it"}[unsettled]
+		if !strings.Contains(text, want) || strings.Contains(text, "*: ") != unsettled {
+			t.Errorf("unsettled: %v; want %q, and a note if so, in\n%s", unsettled, want, out.String())
+		}
+	}
+}
+
 // What is lost in the noise makes no ratio, whichever of the two it is; what is not keeps its own.
 func TestTextHasNoRatiosOfNoise(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -128,6 +132,8 @@ func TestShownAlikeFromJSON(t *testing.T) {
 	r := sample()
 	r.Runs[0].Memory.Available, r.Runs[0].Start.MedianMS = 88.44996, 5.04999
 	r.Runs[0].Start.Rate = []float64{8.4, 11.6}
+	r.Runs[1].Unsettled = true
+	r.Runs[2].Cgroup = true // a plan needs one with both
 	var data bytes.Buffer
 	if err := r.JSON(&data); err != nil {
 		t.Fatal(err)
@@ -173,6 +179,10 @@ func TestPlan(t *testing.T) {
 		if err := wrong.Text(io.Discard, r); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+	// A bare container would be too good.
+	if err := DefaultPlan.Text(io.Discard, sample()); err == nil || !strings.Contains(err.Error(), "--compare") {
+		t.Errorf("a plan without network namespaces and cgroups: got %v", err)
 	}
 	if err := DefaultPlan.Text(io.Discard, Report{}); err == nil {
 		t.Error("a plan from nothing")

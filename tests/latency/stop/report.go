@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"example.com/pause/tests/latency/percentile"
 	"example.com/pause/tests/machine"
 	"example.com/pause/tests/record"
 	"example.com/pause/tests/table"
@@ -21,7 +22,10 @@ type Report struct {
 
 // A Summary is what is told of a program.
 type Summary struct {
-	Name     string  `json:"name"`
+	Name string `json:"name"`
+	// BinaryBytes is the size of the program's file, 0 in records from before it was kept.
+	BinaryBytes int64 `json:"binary_bytes,omitempty"`
+
 	Runs     int     `json:"runs"`
 	Failed   int     `json:"failed"`    // runs that did not end with status 0; the times are of the others
 	MedianUS float64 `json:"median_us"` // from SIGTERM to the end of the process, in microseconds, to a tenth
@@ -30,26 +34,17 @@ type Summary struct {
 	RSSKB    int64   `json:"rss_kb"`  // while asleep
 }
 
-// Summarize sums up the runs of a program, of which took has the durations, ascending, that ended with status 0.
-func Summarize(name string, took []time.Duration, failed, threads int, rss int64) Summary {
+// Summarize sums up the runs of a program of that many bytes, of which took has the durations, ascending, that ended with
+// status 0.
+func Summarize(name string, took []time.Duration, failed, threads int, rss, bytes int64) Summary {
 	return Summary{
-		Name: name, Runs: len(took) + failed, Failed: failed, MedianUS: micro(Percentile(took, 50)), P95US: micro(Percentile(took, 95)),
-		Threads: threads, RSSKB: rss >> 10,
+		Name: name, BinaryBytes: bytes, Runs: len(took) + failed, Failed: failed, Threads: threads, RSSKB: rss >> 10,
+		MedianUS: micro(percentile.Of(took, 50)), P95US: micro(percentile.Of(took, 95)),
 	}
 }
 
 // micro is d in microseconds, to a tenth.
 func micro(d time.Duration) float64 { return math.Round(float64(d)/100) / 10 }
-
-// Percentile returns the smallest of the ascending durations that at least percent of a hundred do not exceed, and 0 if
-// there are none.
-func Percentile(ascending []time.Duration, percent int) time.Duration {
-	if len(ascending) == 0 {
-		return 0
-	}
-	i := (len(ascending)*percent + 99) / 100
-	return ascending[max(i, 1)-1]
-}
 
 // Text writes the report for people: the machine, and a table with the medians as multiples of the first one's.
 func (r Report) Text(out io.Writer) error {

@@ -9,27 +9,14 @@ import (
 	"example.com/pause/tests/record/recordtest"
 )
 
-// A percentile is a duration that was measured: the smallest that enough others do not exceed.
-func TestPercentile(t *testing.T) {
-	took := []time.Duration{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
-	for percent, want := range map[int]time.Duration{0: 1, 10: 1, 11: 2, 50: 5, 95: 10, 100: 10} {
-		if got := stop.Percentile(took, percent); got != want {
-			t.Errorf("%d %%: got %d; want %d", percent, got, want)
-		}
-	}
-	if got := stop.Percentile(nil, 50); got != 0 {
-		t.Errorf("of nothing: got %d; want 0", got)
-	}
-}
-
 // The report shows medians, and how they compare with the first; so does the one that was stored as JSON.
 func TestReport(t *testing.T) {
 	r := stop.Report{
 		State: machine.State{Machine: machine.Machine{Kernel: "6.1", Architecture: "amd64", CPUs: 2, MemoryKB: 2048}, Load: "0.10"},
 		Programs: []stop.Summary{
-			stop.Summarize("pause", []time.Duration{100 * time.Microsecond}, 0, 1, 8<<10),
-			stop.Summarize("ordinary Go", []time.Duration{time.Millisecond, 2 * time.Millisecond}, 1, 6, 2<<20),
-			stop.Summarize("never", nil, 3, 1, 4<<10),
+			stop.Summarize("pause", []time.Duration{100 * time.Microsecond}, 0, 1, 8<<10, 405),
+			stop.Summarize("ordinary Go", []time.Duration{time.Millisecond, 2 * time.Millisecond}, 1, 6, 2<<20, 1_600_000),
+			stop.Summarize("never", nil, 3, 1, 4<<10, 500),
 		},
 	}
 	recordtest.Check(t, r, `

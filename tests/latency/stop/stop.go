@@ -6,6 +6,7 @@ package stop
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -23,6 +24,7 @@ type Program struct {
 // A Result is what was measured of a Program.
 type Result struct {
 	Program
+	Bytes   int64           // of the program's file
 	Took    []time.Duration // from SIGTERM to the end of the process, ascending; of the runs that ended with status 0
 	Failed  int             // runs that ended otherwise
 	Threads int             // while asleep, in the last run
@@ -35,7 +37,11 @@ type Result struct {
 func Measure(ctx context.Context, programs []Program, runs int, progress func(turn int)) ([]Result, error) {
 	results := make([]Result, len(programs))
 	for i, p := range programs {
-		results[i].Program = p
+		info, err := os.Stat(p.Path)
+		if err != nil {
+			return nil, err
+		}
+		results[i].Program, results[i].Bytes = p, info.Size()
 	}
 	for turn := range runs {
 		for i := range results {
@@ -93,4 +99,6 @@ func (r *Result) run() error {
 }
 
 // Summary sums up what was measured.
-func (r Result) Summary() Summary { return Summarize(r.Name, r.Took, r.Failed, r.Threads, r.RSS) }
+func (r Result) Summary() Summary {
+	return Summarize(r.Name, r.Took, r.Failed, r.Threads, r.RSS, r.Bytes)
+}

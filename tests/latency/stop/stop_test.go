@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"example.com/pause/tests/latency/stop"
+	"example.com/pause/tests/need"
 	"example.com/pause/tests/pid1"
 	"example.com/pause/tests/targets"
 )
@@ -19,9 +20,7 @@ func TestMain(m *testing.M) {
 // The program for this machine ends with status 0 in every run, and is seen as it is: one thread.
 func TestMeasure(t *testing.T) {
 	host, ok := targets.Host()
-	if !ok {
-		t.Skip("skipped: pause is not built for the architecture of this machine")
-	}
+	need.That(t, ok, "pause is not built for the architecture of this machine")
 	pid1.Available(t)
 	turns := 0
 	results, err := stop.Measure(t.Context(), []stop.Program{{Name: "pause", Path: host.Binary(t)}}, 3, func(turn int) { turns = turn })
@@ -31,7 +30,11 @@ func TestMeasure(t *testing.T) {
 	if r := results[0]; len(r.Took) != 3 || r.Failed != 0 || r.Threads != 1 || r.RSS == 0 || turns != 3 {
 		t.Errorf("got %+v after %d turns; want 3 runs of a single thread, and none failed", r, turns)
 	}
-	if s := results[0].Summary(); s.Name != "pause" || s.Runs != 3 || s.MedianUS <= 0 || s.P95US < s.MedianUS || s.Threads != 1 || s.RSSKB == 0 {
+	info, err := os.Stat(host.Binary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := results[0].Summary(); s.Name != "pause" || s.Runs != 3 || s.MedianUS <= 0 || s.P95US < s.MedianUS || s.Threads != 1 || s.RSSKB == 0 || s.BinaryBytes != info.Size() {
 		t.Errorf("summed up as %+v", s)
 	}
 }
