@@ -4,8 +4,8 @@
 // Everything is built aside and renamed at the end, so a folder that has its final name is whole. What has been
 // downloaded is kept until then, so an interrupted run goes on where it was.
 //
-// It exits with 0 when the root is there, and with 36 (Bazel's code for a problem of the local environment) after one
-// line that says what is missing and what to do.
+// It exits with 0 when the root is there, with 8 when it was interrupted, and with 36 after one line that says what is
+// missing and what to do.
 package main
 
 import (
@@ -21,9 +21,12 @@ import (
 	"time"
 )
 
-// exitEnvironment is Bazel's exit code for a problem of the local environment
+// Bazel's exit codes for an interruption and for a problem of the local environment
 // (https://bazel.build/run/scripts#exit-codes).
-const exitEnvironment = 36
+const (
+	exitInterrupted = 8
+	exitEnvironment = 36
+)
 
 // Free space, in bytes, that a preparation needs: the packages, the root made of them, the Go SDK and its module copy.
 const neededSpace = 4 << 30
@@ -40,9 +43,19 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process itself
+	// bazelw has built this program for one run. It may be killed while this runs, and then nobody else would remove the
+	// file, or end this.
+	if self, err := os.Executable(); err == nil && strings.HasPrefix(filepath.Base(self), "prepare.") {
+		_ = os.Remove(self)
+	}
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_PDEATHSIG, uintptr(syscall.SIGTERM), 0); errno != 0 {
+		fmt.Fprintln(os.Stderr, "bazelw: cannot ask to be told of the end of bazelw:", errno)
+	}
 	if err := p.run(ctx); err != nil {
 		if ctx.Err() != nil {
-			err = errors.New("interrupted; the next call goes on from here")
+			fmt.Fprintln(os.Stderr, "bazelw: cannot prepare the sealed root: interrupted; the next call goes on from here")
+			os.Exit(exitInterrupted)
 		}
 		fmt.Fprintln(os.Stderr, "bazelw: cannot prepare the sealed root:", err)
 		os.Exit(exitEnvironment)
@@ -83,6 +96,9 @@ func (p *preparation) run(ctx context.Context) error {
 	}
 	modules, err := readModules(filepath.Join(p.sources, "go_modules.txt"), p.goVersion)
 	if err != nil {
+		return err
+	}
+	if err := p.checkTools(); err != nil {
 		return err
 	}
 	if err := p.checkSpace(); err != nil {

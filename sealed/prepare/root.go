@@ -110,8 +110,8 @@ func (a apt) setUp(ctx context.Context, mirror string, without []string) error {
 	return os.MkdirAll(filepath.Join(a.dir, "none"), 0o755)
 }
 
-// makeRoot downloads the packages and unpacks them into dir/rootfs.
-func (p *preparation) makeRoot(ctx context.Context, list packages, dir string) error {
+// checkTools refuses a machine that cannot make a root out of Debian packages.
+func (p *preparation) checkTools() error {
 	for _, tool := range []string{"apt-get", "apt-config", "dpkg-deb", "tar"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return fmt.Errorf("%s is not here, so this is no Debian-like system; install Bazelisk or Bazel %s instead "+
@@ -121,6 +121,11 @@ func (p *preparation) makeRoot(ctx context.Context, list packages, dir string) e
 	if _, err := os.Stat(keyring); err != nil {
 		return fmt.Errorf("%s is missing; install the package debian-archive-keyring, or Bazelisk (https://bazel.build/install)", keyring)
 	}
+	return nil
+}
+
+// makeRoot downloads the packages and unpacks them into dir/rootfs.
+func (p *preparation) makeRoot(ctx context.Context, list packages, dir string) error {
 	a := apt{filepath.Join(p.cache, "apt")}
 	if err := p.findMirror(ctx, a, list); err != nil {
 		return err
@@ -148,7 +153,7 @@ func (p *preparation) findMirror(ctx context.Context, a apt, list packages) erro
 	if err != nil {
 		return err
 	}
-	var last string
+	var why string
 	for _, mirror := range found {
 		if err := a.setUp(ctx, mirror, list.without); err != nil {
 			return err
@@ -160,13 +165,16 @@ func (p *preparation) findMirror(ctx context.Context, a apt, list packages) erro
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		last = lastLine(err, out)
+		// The first mirror is the main one; what comes after it are mostly its security updates.
+		if why == "" {
+			why = lastLine(err, out)
+		}
 	}
 	if len(found) == 0 {
-		last = "APT has no sources"
+		why = "APT has no sources"
 	}
 	return fmt.Errorf("none of the Debian mirrors that APT is set up with answers with the suite %s (%s); "+
-		"check the network and /etc/apt, or install Bazelisk (https://bazel.build/install)", suite, last)
+		"check the network and /etc/apt, or install Bazelisk (https://bazel.build/install)", suite, why)
 }
 
 var candidateLine = regexp.MustCompile(`(?m)^Version: (\S+)`)
@@ -281,6 +289,7 @@ func (p *preparation) unpack(ctx context.Context, files, without []string, root 
 
 func unpackOne(ctx context.Context, archive string, without []string, root string) error {
 	dpkg := exec.CommandContext(ctx, "dpkg-deb", "--fsys-tarfile", archive)
+	dpkg.WaitDelay = 10 * time.Second
 	tar := exec.CommandContext(ctx, "tar", "--extract", "--file=-", "--directory="+root, "--no-same-owner", "--keep-directory-symlink")
 	for _, pattern := range without {
 		tar.Args = append(tar.Args, "--exclude=./"+pattern)
@@ -295,6 +304,9 @@ func unpackOne(ctx context.Context, archive string, without []string, root strin
 		return err
 	}
 	err = tar.Run()
+	// dpkg-deb has forked, and only its first process is killed when this is interrupted. What still writes into the pipe ends
+	// once nobody can read from it; otherwise Wait would wait for it for ever.
+	_ = pipe.Close()
 	if err = errors.Join(err, dpkg.Wait()); err != nil {
 		return fmt.Errorf("%s cannot be unpacked: %s", filepath.Base(archive), lastLine(err, append(dpkgStderr.Bytes(), stderr.Bytes()...)))
 	}
@@ -320,6 +332,19 @@ func finishRoot(root string) error {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			return err
 		}
+	}
+	// Most files of a locale are links to another's, which sealed/packages.txt has to let in.
+	links, err := filepath.Glob(filepath.Join(root, "usr/lib/locale/en_US/LC_*"))
+	if err != nil {
+		return err
+	}
+	for _, link := range links {
+		if _, err := os.Stat(link); err != nil {
+			return fmt.Errorf("the locale of Bazel's server is not whole (%w); let in what it links to, below \"without files\" in sealed/packages.txt", err)
+		}
+	}
+	if len(links) == 0 {
+		return errors.New("the root has no locale en_US; sealed/packages.txt must bring it, and keep it")
 	}
 	return nil
 }

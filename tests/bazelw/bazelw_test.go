@@ -20,7 +20,7 @@ const root = "../.."
 const version = "1.2.3"
 
 // tools are the programs of the machine that bazelw calls before it takes a Bazel.
-var tools = []string{"bash", "cat", "cp", "cut", "dirname", "find", "id", "md5sum", "mkdir", "mktemp", "rm", "sed", "sha256sum", "sort", "timeout", "touch", "true", "uname"}
+var tools = []string{"bash", "cat", "cp", "cut", "dirname", "find", "id", "md5sum", "mkdir", "mktemp", "rm", "sed", "sha256sum", "sort", "timeout", "touch", "true"}
 
 // bazel is a stand-in: it says the version $1, or else its name, where it is called, its arguments and standard input, and
 // exits with 7.
@@ -29,8 +29,14 @@ func bazel(says string) string {
 		`echo "${0##*/} in $PWD:$(printf ' <%s>' "$@") $(cat)"; exit 7` + "\n"
 }
 
+// machine are stand-ins for the programs that tell what machine it is: one that sealed mode works on.
+var machine = map[string]string{
+	"uname":   "#!/bin/bash\n[[ $1 == -s ]] && echo Linux || echo x86_64\n",
+	"unshare": "#!/bin/bash\n",
+}
+
 // noGo is a go command that reaches nothing.
-const noGo = "#!/bin/bash\nexit 1\n"
+const noGo = "#!/bin/bash\necho looking\necho no such module\nexit 1\n"
 
 func TestBazelw(t *testing.T) {
 	for _, test := range []struct {
@@ -81,6 +87,10 @@ func TestBazelw(t *testing.T) {
 			nil,
 			[]string{"--online", "info"},
 			36,
+			"", "bazel does not give Bazel 1.2.3; there is no go command to get Bazelisk with; install Bazelisk", true,
+		},
+		{
+			"a version that begins alike", map[string]string{"bazel": bazel(version + "0"), "go": noGo}, nil, []string{"--online", "info"}, 36,
 			"", "bazel does not give Bazel 1.2.3; Bazelisk's download of Bazel 1.2.3 cannot be reached; install Bazelisk", true,
 		},
 		{
@@ -95,7 +105,15 @@ func TestBazelw(t *testing.T) {
 			nil,
 			[]string{"info"},
 			36,
-			"", "the program that makes the sealed root does not build; is the Go module proxy up (go env GOPROXY)?", false,
+			"", "the program that makes the sealed root does not build (no such module); mend that, or see whether the Go module proxy is up", false,
+		},
+		{
+			"another system", map[string]string{"uname": "#!/bin/bash\necho Darwin\n"}, nil, []string{"--sealed", "info"}, 36,
+			"", "sealed mode runs on Linux on x86-64 only; install Bazelisk", false,
+		},
+		{
+			"no namespaces", map[string]string{"unshare": "#!/bin/bash\nexit 1\n"}, nil, []string{"--sealed", "info"}, 36,
+			"", "and this machine refuses", false,
 		},
 		{
 			"BAZEL is none", nil,
@@ -168,6 +186,9 @@ func checkout(t *testing.T, programs map[string]string) (dir, path string) {
 	files := map[string]string{
 		"bazelw": string(script), ".bazelversion": version + "\n", "go.mod": "module m\n\ngo 1.26.0\n",
 		"sealed/packages.txt": "", "sealed/go_modules.txt": "", "sealed/prepare/main.go": "", "sub/file": "",
+	}
+	for name, content := range machine {
+		files["programs/"+name] = content
 	}
 	for name, content := range programs {
 		if local, ok := strings.CutPrefix(name, "./"); ok {

@@ -134,7 +134,8 @@ func materialise(t *testing.T, from string) string {
 func describe(t *testing.T, subject string) (artifact string, document []byte) {
 	t.Helper()
 	in := sbom.Input{
-		Name: "pause", Version: "1.0.0", Module: "example.com/pause", GoVersion: "1.26.8",
+		License: "Apache-2.0",
+		Name:    "pause", Version: "1.0.0", Module: "example.com/pause", GoVersion: "1.26.8",
 		Sources: []sbom.File{{Name: "pause/pause.go", Content: []byte("package main\n")}},
 	}
 	if err := in.ReadLayout(subject); err != nil {
