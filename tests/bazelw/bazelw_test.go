@@ -90,7 +90,11 @@ func TestBazelw(t *testing.T) {
 			"", "bazel does not give Bazel 1.2.3; there is no go command to get Bazelisk with; install Bazelisk", true,
 		},
 		{
-			"a version that begins alike", map[string]string{"bazel": bazel(version + "0"), "go": noGo}, nil, []string{"--online", "info"}, 36,
+			"a version that begins alike",
+			map[string]string{"bazel": bazel(version + "0"), "go": noGo},
+			nil,
+			[]string{"--online", "info"},
+			36,
 			"", "bazel does not give Bazel 1.2.3; Bazelisk's download of Bazel 1.2.3 cannot be reached; install Bazelisk", true,
 		},
 		{
@@ -108,11 +112,19 @@ func TestBazelw(t *testing.T) {
 			"", "the program that makes the sealed root does not build (no such module); mend that, or see whether the Go module proxy is up", false,
 		},
 		{
-			"another system", map[string]string{"uname": "#!/bin/bash\necho Darwin\n"}, nil, []string{"--sealed", "info"}, 36,
+			"another system",
+			map[string]string{"uname": "#!/bin/bash\necho Darwin\n"},
+			nil,
+			[]string{"--sealed", "info"},
+			36,
 			"", "sealed mode runs on Linux on x86-64 only; install Bazelisk", false,
 		},
 		{
-			"no namespaces", map[string]string{"unshare": "#!/bin/bash\nexit 1\n"}, nil, []string{"--sealed", "info"}, 36,
+			"no namespaces",
+			map[string]string{"unshare": "#!/bin/bash\nexit 1\n"},
+			nil,
+			[]string{"--sealed", "info"},
+			36,
 			"", "and this machine refuses", false,
 		},
 		{
