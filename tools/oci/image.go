@@ -103,8 +103,9 @@ func (b *builder) fromScratch(p v1.Platform) error {
 			ojson.Member{Name: "type", Value: "layers"},
 			ojson.Member{Name: "diff_ids", Value: []any{}},
 		)},
-		ojson.Member{Name: "os", Value: p.OS},
+		// The platform comes from Starlark's json.encode, which sorts.
 		ojson.Member{Name: "architecture", Value: p.Architecture},
+		ojson.Member{Name: "os", Value: p.OS},
 	)
 	if p.Variant != "" {
 		b.config.Set("variant", p.Variant)

@@ -107,9 +107,9 @@ func TestDigestsAreUpstreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ what, dir, want string }{
-		{"image", a, "sha256:941e7146c72b5c86aa4ea1188afc885d521441dafa65f5ce6cdedfe2a0b38f6f"},
-		{"image on a base", b, "sha256:7d85f138076a85c8a2f072d20e1d986a9194c93020b6bfe95e5c73b081b60870"},
-		{"index", index, "sha256:c667677b4448acf9cb92b420b434dfe869b4630db214b91f4ef008da626700ef"},
+		{"image", a, "sha256:cd100a563cf9708c2a430f1c1ffea7b30859de1f192740bb03d17b7babc69a3d"},
+		{"image on a base", b, "sha256:40c97b5a8534635da9baf30696e18d221b17b25ed67b1d92d29f2ba3d89d90c8"},
+		{"index", index, "sha256:1a170a27f2a4b0cc92d104751e05995b180747349be3aaf234160b08e4b813ea"},
 	} {
 		if got, err := DigestOf(c.dir); err != nil || got != c.want {
 			t.Errorf("%s: got %s, %v, want %s", c.what, got, err, c.want)

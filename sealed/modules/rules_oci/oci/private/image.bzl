@@ -35,7 +35,7 @@ def _oci_image_impl(ctx):
             args.add("--" + name, getattr(ctx.attr, name))
     for layer in ctx.files.tars:
         args.add("--layer", layer)
-        args.add("--created-by", str(layer.owner), format = "bazel build %s")
+        args.add("--created-by", layer.owner, format = "bazel build %s")
     inputs += _flags_from_files(ctx, args, [
         "annotations",
         "cmd",
