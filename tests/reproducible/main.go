@@ -87,7 +87,7 @@ func (m *matrix) all(o options, stdout io.Writer) error {
 			continue
 		}
 		if v.skip != nil {
-			if reason := v.skip(); reason != "" {
+			if reason := v.skip(m.Dir); reason != "" {
 				fmt.Fprintf(stdout, "skipped  %-24s%s: %s\n", v.name, v.differs, reason)
 				continue
 			}

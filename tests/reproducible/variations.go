@@ -37,8 +37,8 @@ type variation struct {
 	root bool
 	// slow rows run with --slow only.
 	slow bool
-	// skip returns why the row cannot be done on this machine, or "".
-	skip func() string
+	// skip returns why the row cannot be done on this machine, in the given scratch folder, or "".
+	skip func(dir string) string
 }
 
 // variations is the matrix. The first row is what all others are compared with.
@@ -83,38 +83,34 @@ var variations = []variation{
 	},
 
 	{
-		name: "clock", differs: "another date", skip: func() string {
+		name: "clock", differs: "another date", skip: func(string) string {
 			return "the tools are Go programs without libc, which libfaketime does not reach, and a time namespace shifts the monotonic clock only; " +
 				"rows run minutes apart, and 'dates of sources' changes every date that a build reads"
 		},
 	},
 }
 
-func needsRoot() string {
+func needsRoot(string) string {
 	if os.Geteuid() == 0 {
 		return ""
 	}
 	return "it needs root"
 }
 
-// needsRootAndWay: another user must get to the scratch folder, and to the Go SDK and the programs on PATH.
-func needsRootAndWay() string {
-	if reason := needsRoot(); reason != "" {
+// needsRootAndWay: another user must get to the scratch folder.
+func needsRootAndWay(dir string) string {
+	if reason := needsRoot(dir); reason != "" {
 		return reason
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return err.Error()
-	}
-	for dir := cache; dir != "/"; dir = filepath.Dir(dir) {
-		if info, err := os.Stat(dir); err == nil && info.Mode()&0o001 == 0 {
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err != nil || info.Mode()&0o001 == 0 {
 			return "other users have no way through " + dir + "; give --scratch a folder that they can reach"
 		}
 	}
 	return ""
 }
 
-func needsAPT() string {
+func needsAPT(string) string {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return "it needs apt-get"
 	}
