@@ -128,7 +128,11 @@ func TestBazelw(t *testing.T) {
 			"", "and this machine refuses", false,
 		},
 		{
-			"nobody knows the download's host", map[string]string{"getent": "#!/bin/bash\nexit 2\n", "go": noGo}, nil, []string{"--online", "info"}, 36,
+			"nobody knows the download's host",
+			map[string]string{"getent": "#!/bin/bash\nexit 2\n", "go": noGo},
+			nil,
+			[]string{"--online", "info"},
+			36,
 			"", "Bazelisk's download of Bazel 1.2.3 cannot be reached; install Bazelisk", true,
 		},
 		{
