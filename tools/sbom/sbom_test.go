@@ -205,7 +205,7 @@ func TestRefuses(t *testing.T) {
 		"but no index":   func(in *Input) { in.Index = "" },
 		"no source":      func(in *Input) { in.Sources = nil },
 		"there twice":    func(in *Input) { in.Sources[1] = in.Sources[0] },
-		"not named":      func(in *Input) { in.Sources[0].Name = "/root/pause.go" },
+		"not named":      func(in *Input) { in.Sources[0].Name = "/src/pause.go" },
 		"relative":       func(in *Input) { in.Sources[0].Name = "../pause.go" },
 	} {
 		in := input()
