@@ -202,7 +202,7 @@ func (m *matrix) do(v variation) (counts bazel.Counts, differences []string, err
 		r.Env = append(r.Env, "BAZELW_MODE=sealed", "BAZELW_CACHE="+filepath.Join(here, "sealed"))
 	}
 	if v.user != 0 {
-		r.Env = append(r.Env, "BAZELW_CACHE="+filepath.Join(here, "sealed"), "HOME="+filepath.Join(here, "home"), "USER=somebody") // Bazel asks for a name, and the id has none
+		r.Env = append(r.Env, "BAZELW_CACHE="+filepath.Join(here, "sealed"), "HOME="+filepath.Join(here, "home"), "USER=")
 		id := strconv.Itoa(v.user)
 		r.Wrap = append(r.Wrap, "setpriv", "--reuid="+id, "--regid="+id, "--clear-groups")
 		if out, err := exec.Command("chown", "-R", id+":"+id, here).CombinedOutput(); err != nil {
