@@ -92,7 +92,7 @@ func daemon(t *testing.T, socket, name string, args ...string) {
 func (d *containerd) load(t *testing.T, namespace string) {
 	t.Helper()
 	run(t, d.ctr, d.args(namespace, "images", "import", archive(t, oci.FormatOCI))...)
-	manifest, _ := image(t)
+	manifest := image(t)
 	if list := run(t, d.ctr, d.args(namespace, "images", "list")...); !strings.Contains(list, string(manifest.Desc.Digest)) {
 		t.Errorf("containerd does not know the image by its digest %s:\n%s", manifest.Desc.Digest, list)
 	}

@@ -1,11 +1,6 @@
 package engines
 
 import (
-	"archive/tar"
-	"compress/gzip"
-	"encoding/json"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,6 +8,7 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"example.com/pause/tests/bundle"
 	"example.com/pause/tests/need"
 	"example.com/pause/tests/targets"
 	"example.com/pause/tools/oci"
@@ -57,92 +53,54 @@ func platform() *v1.Platform { return &v1.Platform{OS: "linux", Architecture: ru
 // archive writes the image into a file that engines import, under the name reference, and returns its path.
 func archive(t *testing.T, format oci.Format) string {
 	t.Helper()
-	layout := file(t, envLayout, "")
 	path := filepath.Join(temp(t), "image.tar")
 	out, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	if err := oci.WriteArchive(out, layout, oci.ArchiveOptions{Format: format, RepoTags: []string{reference}, Platform: platform()}); err != nil {
+	if err := oci.WriteArchive(out, layout(t), oci.ArchiveOptions{Format: format, RepoTags: []string{reference}, Platform: platform()}); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-// image returns the image for this machine, and the layout that it is in.
-func image(t *testing.T) (*oci.Manifest, *oci.Layout) {
+// layout returns the path of the image's OCI layout.
+func layout(t *testing.T) string {
 	t.Helper()
-	layout, err := oci.Open(file(t, envLayout, ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	only, err := layout.Only()
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := file(t, envLayout, "")
 	_, ok := targets.Host()
 	need.That(t, ok, "the image is not built for the architecture of this machine")
+	return path
+}
+
+// image returns the image for this machine.
+func image(t *testing.T) *oci.Manifest {
+	t.Helper()
+	l, err := oci.Open(layout(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	only, err := l.Only()
+	if err != nil {
+		t.Fatal(err)
+	}
 	manifest, err := only.Select(*platform())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return manifest, layout
+	return manifest
 }
 
-// unpack writes the image's files into the new folder root and returns its config.
-func unpack(t *testing.T, root string) v1.Image {
+// unpack writes the image's files into the new folder root and returns what it says to start.
+func unpack(t *testing.T, root string) bundle.Process {
 	t.Helper()
-	manifest, layout := image(t)
 	if err := os.Mkdir(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, layer := range manifest.Layers {
-		blob, err := layout.Blob(layer.Digest)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer blob.Close()
-		content := io.Reader(blob)
-		if layer.MediaType == v1.MediaTypeImageLayerGzip {
-			if content, err = gzip.NewReader(blob); err != nil {
-				t.Fatal(err)
-			}
-		}
-		untar(t, root, content)
-	}
-	var config v1.Image
-	if err := json.Unmarshal(manifest.ConfigRaw, &config); err != nil {
+	process, err := bundle.Unpack(layout(t), root)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return config
-}
-
-// untar writes a layer that has folders and files only.
-func untar(t *testing.T, root string, layer io.Reader) {
-	t.Helper()
-	for archive := tar.NewReader(layer); ; {
-		header, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(root, filepath.Clean("/"+header.Name))
-		switch header.Typeflag {
-		case tar.TypeDir:
-			err = os.MkdirAll(path, 0o755)
-		case tar.TypeReg:
-			var content []byte
-			if content, err = io.ReadAll(archive); err == nil {
-				err = os.WriteFile(path, content, header.FileInfo().Mode().Perm())
-			}
-		default:
-			t.Fatalf("the layer has %q, which is neither a file nor a folder", header.Name)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	return process
 }

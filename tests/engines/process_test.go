@@ -112,8 +112,8 @@ func checkProcess(t *testing.T, pid int, filtered bool) {
 func checkProgram(t *testing.T, pid int) {
 	t.Helper()
 	root := filepath.Join(temp(t), "root")
-	config := unpack(t, root)
-	want, err := os.ReadFile(filepath.Join(root, config.Config.Entrypoint[0]))
+	process := unpack(t, root)
+	want, err := os.ReadFile(filepath.Join(root, process.Args[0]))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,12 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
-
+	"example.com/pause/tests/bundle"
 	"example.com/pause/tests/need"
 )
 
@@ -67,34 +64,10 @@ func (r ociRuntime) args(dir string, args ...string) []string {
 func (r ociRuntime) bundle(t *testing.T, profile string, args ...string) string {
 	t.Helper()
 	dir := temp(t)
-	config := unpack(t, filepath.Join(dir, "rootfs"))
-	spec := specs.Spec{
-		Version: "1.0.2",
-		Root:    &specs.Root{Path: "rootfs", Readonly: true},
-		Process: &specs.Process{
-			Args:            slices.Concat(config.Config.Entrypoint, config.Config.Cmd, args),
-			Env:             config.Config.Env,
-			Cwd:             "/",
-			User:            user(t, config.Config.User),
-			Capabilities:    &specs.LinuxCapabilities{},
-			NoNewPrivileges: true,
-		},
-		// runc refuses to start without /proc; both make devices in /dev, which must not be the image's own folder.
-		Mounts: []specs.Mount{
-			{Destination: "/proc", Type: "proc", Source: "proc"},
-			{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "mode=755", "size=4k"}},
-		},
-		Linux: &specs.Linux{
-			CgroupsPath: "/pause",
-			Namespaces: []specs.LinuxNamespace{
-				{Type: specs.PIDNamespace},
-				{Type: specs.MountNamespace},
-				{Type: specs.IPCNamespace},
-				{Type: specs.UTSNamespace},
-				{Type: specs.NetworkNamespace},
-			},
-		},
-	}
+	process := unpack(t, filepath.Join(dir, "rootfs"))
+	process.Args = append(process.Args, args...)
+	// runc refuses to start without /proc.
+	spec := bundle.Config(bundle.Options{Process: process, Root: "rootfs", Netns: true, Cgroup: "/pause", Proc: true})
 	if profile != "" {
 		content, err := os.ReadFile(profile)
 		if err != nil {
@@ -112,16 +85,4 @@ func (r ociRuntime) bundle(t *testing.T, profile string, args ...string) string 
 		t.Fatal(err)
 	}
 	return dir
-}
-
-// user reads the UID:GID of an image's config.
-func user(t *testing.T, text string) specs.User {
-	t.Helper()
-	uid, gid, _ := strings.Cut(text, ":")
-	u, err1 := strconv.ParseUint(uid, 10, 32)
-	g, err2 := strconv.ParseUint(gid, 10, 32)
-	if err1 != nil || err2 != nil {
-		t.Fatalf("the image's user is %q, not UID:GID", text)
-	}
-	return specs.User{UID: uint32(u), GID: uint32(g)}
 }

@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"example.com/pause/tests/fleet/bundle"
+	"example.com/pause/tests/bundle"
 	"example.com/pause/tests/fleet/jail"
 	"example.com/pause/tests/fleet/meminfo"
 	"example.com/pause/tests/fleet/report"

@@ -41,10 +41,10 @@ func makeLayout(t *testing.T, user string, files ...tar.Header) string {
 	}
 	layer.Close()
 	out := filepath.Join(dir, "layout")
-	entrypoint := "/bin/pause"
+	entrypoint, env := "/bin/pause", "A=b"
 	err = oci.BuildImage(out, oci.ImageOptions{
 		Platform: v1.Platform{OS: "linux", Architecture: runtime.GOARCH},
-		Layers:   []oci.Layer{{Path: layer.Name()}}, Entrypoint: &entrypoint, User: user,
+		Layers:   []oci.Layer{{Path: layer.Name()}}, Entrypoint: &entrypoint, Env: &env, User: user,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestUnpack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(p.Args, []string{"/bin/pause"}) || p.UID != 65535 || p.GID != 65534 {
+	if !slices.Equal(p.Args, []string{"/bin/pause"}) || !slices.Equal(p.Env, []string{"A=b"}) || p.UID != 65535 || p.GID != 65534 {
 		t.Errorf("got %+v", p)
 	}
 	if st, err := os.Stat(filepath.Join(root, "bin/pause")); err != nil || st.Mode() != 0o555 || st.Size() != 4 {
@@ -114,10 +114,11 @@ func TestConfig(t *testing.T) {
 		}
 		return strings.Join(names, " ")
 	}
-	p := Process{Args: []string{"/pause"}, UID: 65535, GID: 65534}
+	p := Process{Args: []string{"/pause"}, Env: []string{"A=b"}, UID: 65535, GID: 65534}
 	plain := Config(Options{Process: p, Root: "/root"})
 	if !plain.Root.Readonly || plain.Root.Path != "/root" || !plain.Process.NoNewPrivileges || plain.Process.User.UID != 65535 ||
-		plain.Process.User.GID != 65534 || plain.Linux.CgroupsPath != "" {
+		plain.Process.User.GID != 65534 || plain.Linux.CgroupsPath != "" ||
+		!slices.Equal(plain.Process.Env, p.Env) {
 		t.Errorf("got %+v", plain)
 	}
 	if c := plain.Process.Capabilities; len(c.Bounding)+len(c.Effective)+len(c.Permitted)+len(c.Inheritable)+len(c.Ambient) > 0 {
@@ -126,7 +127,8 @@ func TestConfig(t *testing.T) {
 	if got := kinds(plain); got != "pid mount ipc uts" {
 		t.Errorf("namespaces: %s", got)
 	}
-	if len(plain.Mounts) != 1 || plain.Mounts[0].Destination != "/dev" || plain.Mounts[0].Type != "tmpfs" {
+	if len(plain.Mounts) != 1 || plain.Mounts[0].Destination != "/dev" || plain.Mounts[0].Type != "tmpfs" ||
+		!slices.Contains(plain.Mounts[0].Options, "mode=755") {
 		t.Errorf("mounts: %+v", plain.Mounts)
 	}
 	full := Config(Options{Process: p, Root: "/root", Netns: true, Cgroup: "/fleet/1", Proc: true})

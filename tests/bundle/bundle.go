@@ -22,7 +22,8 @@ import (
 
 // Process is what an image says to start.
 type Process struct {
-	Args []string
+	Args []string // entrypoint and command
+	Env  []string // NAME=VALUE each
 	UID  uint32
 	GID  uint32
 }
@@ -51,7 +52,7 @@ func Unpack(layout, dest string) (Process, error) {
 	if err := json.Unmarshal(image.ConfigRaw, &config); err != nil {
 		return Process{}, fmt.Errorf("%s: config: %w", layout, err)
 	}
-	p := Process{Args: append(config.Config.Entrypoint, config.Config.Cmd...)}
+	p := Process{Args: append(config.Config.Entrypoint, config.Config.Cmd...), Env: config.Config.Env}
 	if len(p.Args) == 0 {
 		return Process{}, fmt.Errorf("%s: the image has neither entrypoint nor command", layout)
 	}
@@ -153,14 +154,14 @@ func write(root *os.Root, name string, content io.Reader, mode os.FileMode) erro
 // Options says what container Config describes.
 type Options struct {
 	Process Process
-	Root    string // the root filesystem, an absolute path, shared by all and mounted read-only
+	Root    string // the root filesystem, absolute or relative to the bundle, mounted read-only; many can share one
 	Netns   bool   // a network namespace of its own; else the caller's
 	Cgroup  string // the container's cgroup as cgroupsPath has it; "": none asked for
 	Proc    bool   // a /proc: runc does not start without
 }
 
 // Config returns a container as locked up as a Kubernetes pod sandbox: namespaces of its own, no capabilities, no new
-// privileges, and nothing writable but the engine's /dev, which is as small as can be.
+// privileges, and nothing writable but the engine's /dev, for root alone and as small as can be.
 func Config(o Options) *specs.Spec {
 	namespaces := []specs.LinuxNamespace{
 		{Type: specs.PIDNamespace}, {Type: specs.MountNamespace}, {Type: specs.IPCNamespace}, {Type: specs.UTSNamespace},
@@ -168,10 +169,11 @@ func Config(o Options) *specs.Spec {
 	if o.Netns {
 		namespaces = append(namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
 	}
-	// Without a /dev of its own, engines create device nodes in the shared root, and two that start at once collide.
+	// Without a /dev of its own, engines create device nodes in the image's root, and two that share it and start at once
+	// collide.
 	mounts := []specs.Mount{{
 		Destination: "/dev", Type: "tmpfs", Source: "tmpfs",
-		Options: []string{"nosuid", "noexec", "size=4k", "nr_inodes=32"},
+		Options: []string{"nosuid", "noexec", "mode=755", "size=4k", "nr_inodes=32"},
 	}}
 	if o.Proc {
 		mounts = append(mounts, specs.Mount{
@@ -181,8 +183,10 @@ func Config(o Options) *specs.Spec {
 	return &specs.Spec{
 		Version: "1.0.2", // the newest that both runc 1.1 and crun 1.8 know
 		Process: &specs.Process{
-			User:            specs.User{UID: o.Process.UID, GID: o.Process.GID},
-			Args:            o.Process.Args,
+			User: specs.User{UID: o.Process.UID, GID: o.Process.GID},
+			Args: o.Process.Args,
+			Env:  o.Process.Env,
+
 			Cwd:             "/",
 			Capabilities:    &specs.LinuxCapabilities{},
 			NoNewPrivileges: true,
