@@ -49,14 +49,14 @@ type nginx struct {
 	done chan struct{} // closed once the process has ended
 }
 
-// findNginx returns the program, which the variable NGINX may name.
+// findNginx returns the program, which the variable PAUSE_NGINX may name.
 func findNginx() (string, error) {
-	for _, name := range []string{os.Getenv("NGINX"), "nginx", "/usr/sbin/nginx"} {
+	for _, name := range []string{os.Getenv("PAUSE_NGINX"), "nginx", "/usr/sbin/nginx"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}
 	}
-	return "", errors.New("nginx is not here; install it (Debian: apt-get install nginx-light), or set NGINX to its path")
+	return "", errors.New("nginx is not here; install it (Debian: apt-get install nginx-light), or set PAUSE_NGINX to its path")
 }
 
 // startNginx starts a server whose store is in folder dir; a store that is there is kept. If size is not "", the store

@@ -33,8 +33,8 @@ func execute(t *testing.T, argv ...string) (code int, stdout, stderr string) {
 // each calls test for every command, and for every command within one: with the words that start it, and its help.
 func each(t *testing.T, test func(t *testing.T, call []string, help string)) {
 	t.Helper()
-	paths := strings.Fields(os.Getenv("COMMANDS"))
-	need.That(t, len(paths) > 0, "COMMANDS is not set: it names the programs, which bazel test builds")
+	paths := strings.Fields(os.Getenv("PAUSE_COMMANDS"))
+	need.That(t, len(paths) > 0, "PAUSE_COMMANDS is not set: it names the programs, which bazel test builds")
 	for _, path := range paths {
 		program, err := runfiles.Rlocation(path)
 		if err != nil {

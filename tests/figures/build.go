@@ -22,12 +22,12 @@ import (
 
 // Environment variables that name, as paths in Bazel's runfiles, what is looked at; besides those of package targets.
 const (
-	envLayout         = "PAUSE_LAYOUT"     // the images
-	envOrdinary       = "IDIOMATIC"        // the ordinary Go program
-	envOrdinaryLayout = "IDIOMATIC_LAYOUT" // its image
-	envSDK            = "PAUSE_GO_SDK"     // the file ROOT of the Go SDK
-	envSources        = "PAUSE_GO_SOURCES" // the program's sources, separated by blanks
-	envVersion        = "PAUSE_VERSION"    // the version of the program
+	envLayout         = "PAUSE_LAYOUT"           // the images
+	envOrdinary       = "PAUSE_IDIOMATIC"        // the ordinary Go program
+	envOrdinaryLayout = "PAUSE_IDIOMATIC_LAYOUT" // its image
+	envSDK            = "PAUSE_GO_SDK"           // the file ROOT of the Go SDK
+	envSources        = "PAUSE_GO_SOURCES"       // the program's sources, separated by blanks
+	envVersion        = "PAUSE_VERSION"          // the version of the program
 )
 
 // comparedWith is the architecture that is compared with others, which all are for that one.

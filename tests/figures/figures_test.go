@@ -25,7 +25,7 @@ import (
 // in the text around.
 func TestDocuments(t *testing.T) {
 	b := built(t)
-	readme, err := targets.Locate("README")
+	readme, err := targets.Locate("PAUSE_README")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,8 +231,8 @@ func TestGenerateFindsWhatIsOutdated(t *testing.T) {
 
 // Before a fleet is started, what it may take is estimated; the estimate is never below what was measured.
 func TestEstimateIsNotBelowWhatWasMeasured(t *testing.T) {
-	need.That(t, os.Getenv("README") != "", "README is not set: it names the README.md of the checkout, with docs/figures beside it")
-	readme, err := targets.Locate("README")
+	need.That(t, os.Getenv("PAUSE_README") != "", "README is not set: it names the README.md of the checkout, with docs/figures beside it")
+	readme, err := targets.Locate("PAUSE_README")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ import (
 func workspace(t *testing.T) string {
 	t.Helper()
 	at, err := os.Getwd()
-	if source := os.Getenv("SOURCE"); source != "" {
+	if source := os.Getenv("PAUSE_SOURCE"); source != "" {
 		at, err = runfiles.Rlocation(source)
 		if err == nil {
 			at, err = filepath.EvalSymlinks(at)
@@ -169,7 +169,7 @@ func TestWorkflows(t *testing.T) {
 // .bazelversion names the Bazel that runs this test, unless another one was asked for.
 func TestBazelVersion(t *testing.T) {
 	t.Parallel()
-	running := os.Getenv("BAZEL_VERSION")
+	running := os.Getenv("PAUSE_BAZEL_VERSION")
 	if running == "" {
 		// Debian's Bazel may not know its own version; sealed/prepare has held the package's version to .bazelversion.
 		t.Skip("skipped: Bazel does not say its version, or this test does not run under Bazel")
@@ -189,7 +189,7 @@ func TestBazelVersion(t *testing.T) {
 // go.mod's Go is the SDK that compiled this test.
 func TestGoVersion(t *testing.T) {
 	t.Parallel()
-	need.That(t, os.Getenv("SOURCE") != "", "this test does not run under Bazel, so any Go may have compiled it")
+	need.That(t, os.Getenv("PAUSE_SOURCE") != "", "this test does not run under Bazel, so any Go may have compiled it")
 	module, err := format.ReadModule(workspace(t))
 	if err != nil {
 		t.Fatal(err)

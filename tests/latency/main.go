@@ -4,7 +4,7 @@
 // and C programs that do the same, and prints a table.
 //
 // The binaries come from the environment: PAUSE_LINUX_AMD64 (or that of the machine's own architecture) and, if set,
-// IDIOMATIC. The C references are compiled on the spot, where a C compiler is on PATH.
+// PAUSE_IDIOMATIC. The C references are compiled on the spot, where a C compiler is on PATH.
 package main
 
 import (
@@ -96,8 +96,8 @@ func collect(dir string) ([]stop.Program, error) {
 		return nil, fmt.Errorf("%w; it names the binary to measure, and `bazel run //tests/latency` sets it", err)
 	}
 	programs := []stop.Program{{Name: "pause", Path: path}}
-	if os.Getenv("IDIOMATIC") != "" {
-		path, err := targets.Locate("IDIOMATIC")
+	if os.Getenv("PAUSE_IDIOMATIC") != "" {
+		path, err := targets.Locate("PAUSE_IDIOMATIC")
 		if err != nil {
 			return nil, err
 		}

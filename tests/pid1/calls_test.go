@@ -73,7 +73,7 @@ func (s subject) filter(otherwise uint32, rules ...pid1.Rule) []unix.SockFilter 
 // The shipped seccomp profile gives as the program's own exactly the system calls that the binaries make, over all
 // architectures; whatever else it allows, it allows for the engine's sake and says so.
 func TestShippedProfile(t *testing.T) {
-	const env = "SECCOMP_PROFILE"
+	const env = "PAUSE_SECCOMP"
 	need.That(t, os.Getenv(env) != "", env+" is not set: it names deploy/seccomp/pause.json")
 	path, err := targets.Locate(env)
 	check(t, err)

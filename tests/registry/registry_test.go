@@ -38,7 +38,7 @@ var ocipush string
 // TestMain finds ocipush: under Bazel it has been built, otherwise it is built here.
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		if location := os.Getenv("OCIPUSH"); location != "" {
+		if location := os.Getenv("PAUSE_OCIPUSH"); location != "" {
 			path, err := runfiles.Rlocation(location)
 			if err != nil {
 				fmt.Fprintln(os.Stderr, err)
@@ -66,7 +66,7 @@ func TestMain(m *testing.M) {
 func layout(t *testing.T) (string, string) {
 	t.Helper()
 	dir := ""
-	if location := os.Getenv("IMAGE"); location != "" {
+	if location := os.Getenv("PAUSE_LAYOUT"); location != "" {
 		var err error
 		if dir, err = runfiles.Rlocation(location); err != nil {
 			t.Fatal(err)

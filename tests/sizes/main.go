@@ -2,7 +2,7 @@
 // budgets and next to what others would have built.
 //
 // The binaries come from the environment variables PAUSE_LINUX_AMD64 and so on, and --idiomatic and the two layouts from
-// IDIOMATIC, PAUSE_LAYOUT and IDIOMATIC_LAYOUT if the flags are not given: each a path, or one in Bazel's runfiles.
+// PAUSE_IDIOMATIC, PAUSE_LAYOUT and PAUSE_IDIOMATIC_LAYOUT if the flags are not given: each a path, or one in Bazel's runfiles.
 // The C references are compiled on the spot, where a C compiler is on PATH.
 package main
 
@@ -32,9 +32,9 @@ func newCommand() *command.Command {
 		Examples: []string{"bazel run //tests/sizes"},
 	}
 	var o options
-	c.Flags.StringVar(&o.idiomatic, "idiomatic", os.Getenv("IDIOMATIC"), "the ordinary Go `binary` to compare with")
+	c.Flags.StringVar(&o.idiomatic, "idiomatic", os.Getenv("PAUSE_IDIOMATIC"), "the ordinary Go `binary` to compare with")
 	c.Flags.StringVar(&o.layout, "layout", os.Getenv("PAUSE_LAYOUT"), "`folder` with the OCI layout of the images to measure")
-	c.Flags.StringVar(&o.idiomaticLayout, "idiomatic-layout", os.Getenv("IDIOMATIC_LAYOUT"),
+	c.Flags.StringVar(&o.idiomaticLayout, "idiomatic-layout", os.Getenv("PAUSE_IDIOMATIC_LAYOUT"),
 		"`folder` with the OCI layout of the ordinary image to compare with")
 	c.Run = func(_ context.Context, _ []string, stdout io.Writer) error {
 		// Nothing is printed unless all of it can be.

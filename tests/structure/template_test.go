@@ -51,7 +51,7 @@ var machines = map[string]struct {
 // expressions reads the regular expressions of the macro structure_config, so that they are tested where they are written.
 func expressions(t *testing.T) map[string]string {
 	t.Helper()
-	source, err := os.ReadFile(path(t, "STRUCTURE_BZL", "../../tools/structure/structure.bzl"))
+	source, err := os.ReadFile(path(t, "PAUSE_STRUCTURE_BZL", "../../tools/structure/structure.bzl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func expressions(t *testing.T) map[string]string {
 // expand does what the macro does.
 func expand(t *testing.T, architecture, expression string) *structure.Config {
 	t.Helper()
-	template, err := os.ReadFile(path(t, "TEMPLATE", "pause.yaml.tmpl"))
+	template, err := os.ReadFile(path(t, "PAUSE_TEMPLATE", "pause.yaml.tmpl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestTemplateKnowsTheArchitecture(t *testing.T) {
 	if len(known) != len(machines) {
 		t.Fatalf("structure.bzl knows %d architectures, this test %d", len(known), len(machines))
 	}
-	owner, err := structure.ReadConfig(path(t, "OWNER", "owner.yaml"))
+	owner, err := structure.ReadConfig(path(t, "PAUSE_OWNER", "owner.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 func checkout(t *testing.T) string {
 	t.Helper()
 	root := filepath.Join("..", "..")
-	if mod := os.Getenv("GO_MOD"); mod != "" {
+	if mod := os.Getenv("PAUSE_GO_MOD"); mod != "" {
 		path, err := runfiles.Rlocation(mod)
 		if err != nil {
 			t.Fatal(err)

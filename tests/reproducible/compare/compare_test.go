@@ -129,7 +129,7 @@ func TestPathsOfTheMachineAreFound(t *testing.T) {
 // `bazel run //tests/reproducible`, as a test.
 func TestFastbuildAndOptAreTheSame(t *testing.T) {
 	var dirs []string
-	for _, env := range []string{"IMAGES", "IMAGES_OPT"} {
+	for _, env := range []string{"PAUSE_LAYOUT", "PAUSE_LAYOUT_OPT"} {
 		value := os.Getenv(env)
 		if value == "" {
 			t.Skip("skipped: " + env + " is not set; Bazel sets it")

@@ -97,10 +97,10 @@ func file(root, name string, module format.Module, stdout io.Writer) ([]string, 
 	return findings, nil
 }
 
-// gazelle brings the BUILD files up to date, by the target that the environment variable GAZELLE names.
+// gazelle brings the BUILD files up to date, by the target that the environment variable PAUSE_GAZELLE names.
 func gazelle(ctx context.Context) error {
 	// The target has two files: the program, and a script that it runs.
-	name, _, _ := strings.Cut(os.Getenv("GAZELLE"), " ")
+	name, _, _ := strings.Cut(os.Getenv("PAUSE_GAZELLE"), " ")
 	program, err := runfiles.Rlocation(name)
 	if err != nil {
 		return fmt.Errorf("no Gazelle among the runfiles (%w); run this by `bazel run //tools:format`", err)
