@@ -1,5 +1,3 @@
-//go:build linux
-
 // Command latency measures how long pause takes to leave as PID 1 when it gets SIGTERM, next to the ordinary Go program
 // and C programs that do the same, and prints a table.
 //

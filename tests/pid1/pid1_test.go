@@ -1,5 +1,3 @@
-//go:build linux
-
 package pid1_test
 
 import (

@@ -1,5 +1,3 @@
-//go:build linux
-
 // Package pid1 runs a program as PID 1 of a new PID namespace, without root and without a container engine, and
 // observes it from outside through /proc, pidfds and ptrace.
 //

@@ -1,5 +1,3 @@
-//go:build linux
-
 // Package stop measures how long a program that runs as PID 1 takes to leave once it is asked to.
 package stop
 
