@@ -329,9 +329,14 @@ func sealedCache() string {
 
 // copyCheckout copies what git tracks, as it is now, and user.bazelrc not: it is of one developer.
 func copyCheckout(from, to string, old bool) error {
-	out, err := exec.Command("git", "-C", from, "ls-files", "-z").Output()
+	// The checkout may belong to another user than the one, root, who runs this.
+	out, err := exec.Command("git", "-c", "safe.directory=*", "-C", from, "ls-files", "-z").Output()
 	if err != nil {
-		return fmt.Errorf("git ls-files in %s: %w", from, err)
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			err = errors.New(strings.TrimSpace(string(exit.Stderr)))
+		}
+		return fmt.Errorf("git cannot list the files of %s: %w", from, err)
 	}
 	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
 		info, err := os.Lstat(filepath.Join(from, name))
