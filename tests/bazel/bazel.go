@@ -271,10 +271,14 @@ func Scratch(in, name string) (string, error) {
 }
 
 // Seed gives a new output base the external repositories that another has fetched, and nothing else of it: no result of
-// an action. Fetching takes minutes, and no cache of actions has a part in it.
+// an action. Fetching takes minutes, and no cache of actions has a part in it. Where nothing was fetched yet, it leaves
+// that to Bazel.
 func Seed(outputBase, from string) error {
 	if err := os.MkdirAll(outputBase, 0o777); err != nil {
 		return err
+	}
+	if _, err := os.Stat(filepath.Join(from, "external")); errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
 	out, err := exec.Command("cp", "-a", filepath.Join(from, "external"), outputBase).CombinedOutput()
 	if err != nil {

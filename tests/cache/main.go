@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -17,12 +18,15 @@ import (
 	"example.com/pause/tests/bazel"
 	"example.com/pause/tests/cache/report"
 	"example.com/pause/tests/machine"
+	"example.com/pause/tests/need"
 	"example.com/pause/tests/targets"
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/stage"
 )
 
 const (
+	anyByte = "one byte changed in all of ac/" // a title
+
 	target = "//images:pause"
 	mode   = "fastbuild"
 )
@@ -79,6 +83,7 @@ type check struct {
 	report   report.Report // has the digest of the first build; every other must have the same
 	bases    []string
 	failures []string
+	skipped  []string
 }
 
 // all does the scenarios in turn.
@@ -122,6 +127,13 @@ func (c *check) all() error {
 	if len(c.failures) > 0 {
 		return fmt.Errorf("%d failed:\n  %s", len(c.failures), strings.Join(c.failures, "\n  "))
 	}
+	if len(c.skipped) > 0 {
+		reason := "skipped, on this machine: " + strings.Join(c.skipped, ", ")
+		if need.Required() {
+			return errors.New(reason)
+		}
+		fmt.Fprintf(c.out, "\n%s\n", reason)
+	}
 	fmt.Fprintf(c.out, "\nevery build gave %s\n", c.report.Digest)
 	return nil
 }
@@ -161,6 +173,21 @@ func (c *check) faults(base string, full *nginx, door *proxy) error {
 	c.expect(counts.Executed() == whole.Hits() && side.seen().puts == 0 && len(entries) == 0,
 		"a reader of an empty cache: %d run (expected %d), %d PUTs, %d entries", counts.Executed(), whole.Hits(), side.seen().puts, len(entries))
 
+	// A writer who has only the port to read is refused, and builds.
+	front, err := startProxy(empty.read)
+	if err != nil {
+		return err
+	}
+	defer front.Close()
+	if _, err := again("writing, to the port that is only read", front, writer); err != nil {
+		return err
+	}
+	if entries, err = empty.entries(""); err != nil {
+		return err
+	}
+	c.expect(front.seen().refused > 0 && front.seen().stored == 0 && len(entries) == 0,
+		"the port to read: %d PUTs refused, %d accepted, %d entries", front.seen().refused, front.seen().stored, len(entries))
+
 	side.inject(answer500, 0, nil)
 	if _, err := again("every answer is 500", side, writer); err != nil {
 		return err
@@ -188,53 +215,139 @@ func (c *check) faults(base string, full *nginx, door *proxy) error {
 	}
 	c.expect(door.seen().faults > 0, "the killed cache was not missed")
 
-	tiny, err := startNginx(c.nginx, filepath.Join(c.Dir, "tiny"), "32k")
+	// Of the next, nothing answers at all: first not even the connection, then not in time.
+	gone, err := startProxy(full.url)
 	if err != nil {
-		fmt.Fprintf(c.out, "%-38sskipped: no file system of its own for the cache: %v\n", "disk full", err)
-	} else {
-		defer tiny.kill()
-		narrow, err := startProxy(tiny.url)
-		if err != nil {
-			return err
-		}
-		defer narrow.Close()
-		if _, err := again("disk full", narrow, writer); err != nil {
-			return err
-		}
-		c.expect(narrow.seen().refused > 0, "the disk did not fill up: %d stored", narrow.seen().stored)
+		return err
+	}
+	gone.Close()
+	if counts, err = again("not there from the start", gone, reader); err != nil {
+		return err
+	}
+	c.expect(counts.Executed() == whole.Hits(), "without a cache: %d run (expected %d)", counts.Executed(), whole.Hits())
+
+	side.inject(noAnswer, 0, nil)
+	// As .bazelrc has it, but not waiting for 15 seconds each time.
+	if counts, err = again("no answer, given up after 1 s", side, append(slices.Clone(reader), "--remote_timeout=1")); err != nil {
+		return err
+	}
+	c.expect(side.seen().faults > 0 && counts.Executed() == whole.Hits(), "no answer: %d run (expected %d)", counts.Executed(), whole.Hits())
+
+	if err := c.writing(base, whole); err != nil {
+		return err
 	}
 
-	// The killed server comes back with what it had.
-	for _, folder := range []string{"", "cas", "ac"} {
-		server, err := startNginx(c.nginx, full.dir, "")
-		if err != nil {
+	// The killed server comes back with what it had; then what it had is damaged, each time a copy.
+	for _, d := range []struct {
+		title, folder string
+		how           func(file string) error
+	}{
+		{"back again, nothing lost", "", nil},
+		{"one byte changed in all of cas/", "cas", changeByte},
+		{"all of cas/ cut in half", "cas", halve},
+		{"all of cas/ empty", "cas", makeEmpty},
+		{"all of cas/ gone, ac/ there", "cas", os.Remove},
+		{anyByte, "ac", changeByte},
+		{"all digests changed in all of ac/", "ac", changeDigests},
+		{"all of ac/ cut in half", "ac", halve},
+	} {
+		copied := &nginx{dir: filepath.Join(c.Dir, "damaged")}
+		if err := os.CopyFS(copied.dir, os.DirFS(full.dir)); err != nil {
 			return err
 		}
-		p, err := startProxy(server.url)
-		if err != nil {
-			server.kill()
-			return err
-		}
-		title := "back again, nothing lost"
-		if folder != "" {
-			title = "one byte changed in all of " + folder + "/"
-			if _, err = server.corrupt(folder); err != nil {
+		if d.folder != "" {
+			if err := copied.damage(d.folder, d.how); err != nil {
 				return err
 			}
 		}
-		counts, err := again(title, p, reader)
-		p.Close()
-		server.kill()
+		counts, err := c.read(d.title, base, copied.dir)
 		if err != nil {
 			return err
 		}
-		if folder == "" {
+		switch {
+		case d.folder == "":
 			c.expect(counts.Executed() == 0, "after the crash %d actions ran", counts.Executed())
-		} else {
-			c.expect(counts.Executed() > 0, "%s: no action ran, so what is corrupt was believed", title)
+		case d.title == anyByte:
+			// It may be one of a time or of what is not looked at, and the result is as good as before.
+		default:
+			c.expect(counts.Executed() == whole.Hits(), "%s: %d actions ran (expected %d), so what is damaged was believed", d.title, counts.Executed(), whole.Hits())
+		}
+		if err := bazel.RemoveAll(copied.dir); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// writing fills caches that fail meanwhile, and reads what they got: none of it may be wrong.
+func (c *check) writing(base string, whole bazel.Counts) error {
+	for _, f := range []struct {
+		title, folder, size string
+		fault               fault
+		after               int
+		kill                bool
+	}{
+		{title: "writing, uploads cut from the 60th on", folder: "cut", fault: cutUpload, after: 60},
+		{title: "writing, killed after 200 requests", folder: "killed", after: 200, kill: true},
+		{title: "writing, disk full", folder: "tiny", size: "32k"},
+	} {
+		server, err := startNginx(c.nginx, filepath.Join(c.Dir, f.folder), f.size)
+		if err != nil && f.size != "" {
+			c.skipped = append(c.skipped, f.title)
+			fmt.Fprintf(c.out, "%-38sskipped: no file system of its own for the cache: %v\n", f.title, err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		defer server.kill()
+		p, err := startProxy(server.url)
+		if err != nil {
+			return err
+		}
+		defer p.Close()
+		var before func()
+		if f.kill {
+			before = server.kill
+		}
+		p.inject(f.fault, f.after, before)
+		if _, _, err := c.build(f.title, base, p, writer); err != nil {
+			return err
+		}
+		t := p.seen()
+		c.expect(t.faults+t.refused > 0 && t.stored > 0, "%s: %d stored, %d failed; both were to be seen", f.title, t.stored, t.faults+t.refused)
+		// The full disk is seen by its server alone, which is still up.
+		p.inject(healthy, 0, nil)
+		var counts bazel.Counts
+		title := "what is there then, read"
+		if f.size != "" {
+			counts, _, err = c.build(title, base, p, reader)
+		} else {
+			server.kill()
+			counts, err = c.read(title, base, server.dir)
+		}
+		if err != nil {
+			return err
+		}
+		c.expect(counts.Executed()+counts.Hits() == whole.Hits(), "%s: %d run and %d hits (expected %d)", f.title, counts.Executed(), counts.Hits(), whole.Hits())
+	}
+	return nil
+}
+
+// read starts a server on the store in dir, builds with it, reading, and ends it.
+func (c *check) read(title, base, dir string) (bazel.Counts, error) {
+	server, err := startNginx(c.nginx, dir, "")
+	if err != nil {
+		return bazel.Counts{}, err
+	}
+	defer server.kill()
+	p, err := startProxy(server.url)
+	if err != nil {
+		return bazel.Counts{}, err
+	}
+	defer p.Close()
+	counts, _, err := c.build(title, base, p, reader)
+	return counts, err
 }
 
 // How a build may use the cache: as .bazelrc's configuration has it, and as a trusted builder.

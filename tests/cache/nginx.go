@@ -10,13 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
 )
 
 // config is nginx as Bazel documents it (https://bazel.build/remote/caching#nginx), with no file outside its folder;
-// docs/remote-cache.md shows the same for a real host. The one process is also the one that a test kills.
+// and with the two ports of docs/remote-cache.md: the first is written to and read, the second only read. The one process is also the one that a test kills.
 const config = `daemon off;
 master_process off;
 pid "%[1]s/pid";
@@ -38,13 +39,19 @@ http {
       client_max_body_size 1G;
     }
   }
+  server {
+    listen 127.0.0.1:%[3]d;
+    root "%[1]s/store";
+    client_max_body_size 1G;
+  }
 }
 `
 
 // An nginx is a running cache server.
 type nginx struct {
 	dir  string // has store, the cache's content
-	url  string
+	url  string // the port that is written to and read
+	read string // the port that is only read
 	cmd  *exec.Cmd
 	done chan struct{} // closed once the process has ended
 }
@@ -65,15 +72,22 @@ func startNginx(program, dir, size string) (*nginx, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "store", "tmp"), 0o777); err != nil {
 		return nil, err
 	}
-	// Nobody can keep a port without listening on it: this one is free, and is taken a moment later.
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
+	// Nobody can keep a port without listening on it: these are free, and are taken a moment later.
+	var ports [2]int
+	var listeners []net.Listener // both open at once, so that the ports are two
+	for i := range ports {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		listeners = append(listeners, listener)
+		ports[i] = listener.Addr().(*net.TCPAddr).Port
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	listener.Close()
+	for _, listener := range listeners {
+		listener.Close()
+	}
 	conf := filepath.Join(dir, "nginx.conf")
-	text := fmt.Sprintf(config, dir, port)
+	text := fmt.Sprintf(config, dir, ports[0], ports[1])
 	if os.Geteuid() == 0 {
 		text = "user root;\n" + text
 	}
@@ -85,7 +99,7 @@ func startNginx(program, dir, size string) (*nginx, error) {
 		script := `mount -t tmpfs -o size="$1" cache "$2" && mkdir "$2/tmp" && shift 2 && exec "$@"`
 		args = append([]string{"unshare", "--mount", "--user", "--map-root-user", "sh", "-c", script, "sh", size, filepath.Join(dir, "store")}, args...)
 	}
-	n := &nginx{dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", port), done: make(chan struct{})}
+	n := &nginx{dir: dir, url: address(ports[0]), read: address(ports[1]), done: make(chan struct{})}
 	n.cmd = exec.Command(args[0], args[1:]...)
 	var said bytes.Buffer
 	n.cmd.Stderr = &said
@@ -114,6 +128,9 @@ func startNginx(program, dir, size string) (*nginx, error) {
 	}
 }
 
+// address is that of a port of the loopback interface.
+func address(port int) string { return fmt.Sprintf("http://127.0.0.1:%d", port) }
+
 // kill ends the server at once, as a crash would, and waits until it is gone.
 func (n *nginx) kill() {
 	n.cmd.Process.Kill() //nolint:errcheck // it may have ended by itself
@@ -135,24 +152,55 @@ func (n *nginx) entries(folder string) ([]string, error) {
 	return files, err
 }
 
-// corrupt changes one byte in the middle of every entry of a folder.
-func (n *nginx) corrupt(folder string) (int, error) {
-	files, err := n.entries(folder)
-	if err != nil {
-		return 0, err
-	}
-	for _, file := range files {
+var digests = regexp.MustCompile(`[0-9a-f]{64}`)
+
+// Ways to damage a file of the store.
+var (
+	changeByte = func(file string) error { // one, in the middle
 		content, err := os.ReadFile(file)
-		if err != nil {
-			return 0, err
-		}
-		if len(content) == 0 {
-			continue
+		if err != nil || len(content) == 0 {
+			return err
 		}
 		content[len(content)/2] ^= 0x55
-		if err := os.WriteFile(file, content, 0o666); err != nil {
-			return 0, err
+		return os.WriteFile(file, content, 0o666)
+	}
+	changeDigests = func(file string) error { // the first digit of every digest of a blob
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		found := digests.FindAllIndex(content, -1)
+		if len(found) == 0 {
+			return fmt.Errorf("%s names no blob", file)
+		}
+		for _, at := range found {
+			content[at[0]] = "123456789abcdef0"[strings.IndexByte("0123456789abcdef", content[at[0]])]
+		}
+		return os.WriteFile(file, content, 0o666)
+	}
+	halve = func(file string) error {
+		info, err := os.Stat(file)
+		if err != nil {
+			return err
+		}
+		return os.Truncate(file, info.Size()/2)
+	}
+	makeEmpty = func(file string) error { return os.Truncate(file, 0) }
+)
+
+// damage does something to every entry of a folder.
+func (n *nginx) damage(folder string, how func(file string) error) error {
+	files, err := n.entries(folder)
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return fmt.Errorf("the store has no %s/", folder)
+	}
+	for _, file := range files {
+		if err := how(file); err != nil {
+			return err
 		}
 	}
-	return len(files), nil
+	return nil
 }

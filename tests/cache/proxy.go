@@ -16,6 +16,8 @@ const (
 	healthy fault = iota
 	answer500
 	cutConnection // in the middle of the answer
+	cutUpload     // in the middle of what is to be stored; other requests pass
+	noAnswer      // until Bazel gives up
 )
 
 // A proxy stands between Bazel and the cache: it counts, and it does what caches do on bad days.
@@ -63,7 +65,8 @@ func startProxy(target string) (*proxy, error) {
 			p.mu.Lock()
 			p.stats.faults++
 			p.mu.Unlock()
-			w.WriteHeader(http.StatusBadGateway)
+			// Bazel is to see what it would see without a proxy: no answer of HTTP, but a connection that breaks.
+			panic(http.ErrAbortHandler)
 		},
 	}
 	p.server = &http.Server{Handler: p}
@@ -102,7 +105,10 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			p.before = nil
 		}
 	}
-	if now != healthy {
+	if now == cutUpload && r.Method != http.MethodPut {
+		now = healthy
+	}
+	if now != healthy && now != cutUpload { // which is counted as it breaks
 		p.stats.faults++
 	}
 	p.mu.Unlock()
@@ -119,9 +125,31 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.Flush()
 		}
 		panic(http.ErrAbortHandler)
+	case noAnswer:
+		io.Copy(io.Discard, r.Body) //nolint:errcheck // that Bazel goes away is noticed only once the body is read
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
+	case cutUpload:
+		r.Body = &broken{ReadCloser: r.Body, left: r.ContentLength / 2}
+		p.forward.ServeHTTP(w, r)
 	default:
 		p.forward.ServeHTTP(w, r)
 	}
+}
+
+// broken is a body of a request that fails after so many bytes.
+type broken struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *broken) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
 }
 
 // count keeps the books of one answer.

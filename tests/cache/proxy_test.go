@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // exchange starts a proxy in front of a cache that has everything and takes everything.
@@ -86,5 +87,39 @@ func TestCutConnectionsEndInTheMiddle(t *testing.T) {
 	status, body, err := get(t, p.url+"/cas/1")
 	if status != 200 || body == "" || err == nil {
 		t.Errorf("got %d %q, error %v; expected half an answer", status, body, err)
+	}
+}
+
+// An upload that is cut reaches the cache in part, the sender learns that it failed, and what is read passes.
+func TestUploadIsCut(t *testing.T) {
+	p := exchange(t)
+	p.inject(cutUpload, 0, nil)
+	request, err := http.NewRequest(http.MethodPut, p.url+"/cas/2", strings.NewReader("12345678"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := http.DefaultClient.Do(request); err == nil {
+		answer.Body.Close()
+		t.Errorf("PUT: got %s, want a broken connection", answer.Status)
+	}
+	if status, body, err := get(t, p.url+"/cas/1"); status != 200 || body != "content" || err != nil {
+		t.Errorf("got %d %q %v", status, body, err)
+	}
+	if s := p.seen(); s.faults != 1 || s.stored != 0 || s.up != 4 {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// Where no answer comes, it is the client that gives up.
+func TestNoAnswer(t *testing.T) {
+	p := exchange(t)
+	p.inject(noAnswer, 0, nil)
+	client := http.Client{Timeout: 50 * time.Millisecond}
+	if answer, err := client.Get(p.url + "/cas/1"); err == nil {
+		answer.Body.Close()
+		t.Errorf("got %s", answer.Status)
+	}
+	if s := p.seen(); s.faults != 1 {
+		t.Errorf("got %+v", s)
 	}
 }

@@ -209,7 +209,7 @@ func (m *matrix) do(v variation) (counts bazel.Counts, differences []string, err
 			return counts, nil, fmt.Errorf("chown: %s", out)
 		}
 	}
-	r.Args = append(append(r.Args, v.args...), target)
+	r.Args = append(append(r.Args, fill(v.args)...), target)
 	if !v.base {
 		// The server has the environment that it was started in.
 		if err := m.end(r.OutputBase); err != nil {
@@ -276,7 +276,7 @@ func (m *matrix) graph() ([]string, error) {
 	var text bytes.Buffer
 	r := bazel.Run{
 		Workspace: m.Workspace, OutputBase: m.firstBase(), Command: "aquery", Log: m.Log, Stdout: &text,
-		Args: []string{"--noshow_progress", "deps(" + target + ")"},
+		Args: []string{"--noshow_progress", "--include_file_write_contents", "deps(" + target + ")"},
 	}
 	m.servers = append(m.servers, r)
 	if _, err := r.Do(m.ctx); err != nil {

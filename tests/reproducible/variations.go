@@ -5,7 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // A variation is one row of the matrix: what a build does otherwise than the first.
@@ -15,7 +17,7 @@ type variation struct {
 	differs string
 	// mode is the compilation mode; "" is fastbuild.
 	mode string
-	// args are added to Bazel's build command.
+	// args are added to Bazel's build command; HERE as below.
 	args []string
 	// env is added to the environment of Bazel and its server; HERE stands for a folder of the row's own.
 	env []string
@@ -78,14 +80,15 @@ var variations = []variation{
 		env: []string{"PATH=HERE/bare"},
 	},
 	{
-		name: "decoys", differs: "compilers, linkers, Go and Python in front on PATH that are none, and record who calls them",
-		env: []string{"PATH=HERE/decoys:" + os.Getenv("PATH"), "GOROOT=HERE/decoys", "CC=HERE/decoys/cc"},
+		name: "decoys", differs: "compilers, linkers, Go and Python in front on PATH, the actions' as well, that are none, and record who calls them",
+		env:  []string{"PATH=HERE/decoys:" + os.Getenv("PATH"), "GOROOT=HERE/decoys", "CC=HERE/decoys/cc"},
+		args: []string{"--action_env=PATH=HERE/decoys:/usr/bin:/bin", "--action_env=CC=HERE/decoys/cc"},
 	},
 
 	{
 		name: "clock", differs: "another date", skip: func(string) string {
 			return "the tools are Go programs without libc, which libfaketime does not reach, and a time namespace shifts the monotonic clock only; " +
-				"rows run minutes apart, and 'dates of sources' changes every date that a build reads"
+				"rows run up to an hour apart, and 'dates of sources' changes every date that a build reads"
 		},
 	},
 }
@@ -113,6 +116,10 @@ func needsRootAndWay(dir string) string {
 func needsAPT(string) string {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return "it needs apt-get"
+	}
+	release, err := os.ReadFile("/etc/os-release")
+	if err != nil || !slices.Contains(strings.Split(string(release), "\n"), "ID=debian") {
+		return "it needs Debian: sealed/prepare takes packages from a suite of Debian's"
 	}
 	return ""
 }
