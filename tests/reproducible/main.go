@@ -82,6 +82,7 @@ type options struct {
 // all does the rows, and prints a line for each.
 func (m *matrix) all(o options, stdout io.Writer) error {
 	var failed []string
+	onNewBase := map[string]int{} // how many actions ran, by row
 	for i, v := range variations {
 		if i > 0 && o.only != nil && !slices.Contains(o.only, v.name) {
 			continue
@@ -103,6 +104,9 @@ func (m *matrix) all(o options, stdout io.Writer) error {
 		if err != nil {
 			differences = []string{err.Error()}
 		}
+		if v.base && !v.cached && err == nil {
+			onNewBase[v.name] = counts.Executed()
+		}
 		verdict := "same"
 		if len(differences) > 0 {
 			verdict = "FAILED"
@@ -114,6 +118,13 @@ func (m *matrix) all(o options, stdout io.Writer) error {
 		}
 		if i == 0 && err != nil {
 			return errors.New("without the first build there is nothing to compare with")
+		}
+	}
+	// How many it takes is known once a row has made the images and nothing else.
+	for name, ran := range onNewBase {
+		if ran < m.made {
+			failed = append(failed, name)
+			fmt.Fprintf(stdout, "%-9s%-24s%d actions ran, and it takes %d to make the images\n", "FAILED", name, ran, m.made)
 		}
 	}
 	paths, err := m.graph()

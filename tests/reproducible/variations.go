@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,7 +65,7 @@ var variations = []variation{
 
 	{name: "one job", differs: "--jobs=1", args: []string{"--jobs=1"}},
 	{name: "many jobs", differs: "--jobs=16", args: []string{"--jobs=16"}},
-	{name: "linux-sandbox", differs: "namespaces", args: []string{"--spawn_strategy=linux-sandbox"}},
+	{name: "linux-sandbox", differs: "namespaces", args: []string{"--spawn_strategy=linux-sandbox"}, skip: needsLinux},
 	{name: "processwrapper-sandbox", differs: "folders of symbolic links", args: []string{"--spawn_strategy=processwrapper-sandbox"}},
 	{name: "no sandbox", differs: "--spawn_strategy=local", args: []string{"--spawn_strategy=local"}},
 
@@ -93,7 +94,18 @@ var variations = []variation{
 	},
 }
 
-func needsRoot(string) string {
+func needsLinux(string) string {
+	if runtime.GOOS == "linux" {
+		return ""
+	}
+	return "it needs Linux"
+}
+
+// needsRoot: the namespaces of Linux, and its root.
+func needsRoot(dir string) string {
+	if reason := needsLinux(dir); reason != "" {
+		return reason
+	}
 	if os.Geteuid() == 0 {
 		return ""
 	}
