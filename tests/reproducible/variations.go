@@ -83,7 +83,7 @@ var variations = []variation{
 	{
 		name: "decoys", differs: "compilers, linkers, Go and Python in front on PATH, the actions' as well, that are none, and record who calls them",
 		env:  []string{"PATH=HERE/decoys:" + os.Getenv("PATH"), "GOROOT=HERE/decoys", "CC=HERE/decoys/cc"},
-		args: []string{"--action_env=PATH=HERE/decoys:/usr/bin:/bin", "--action_env=CC=HERE/decoys/cc"},
+		args: []string{"--action_env=PATH=HERE/decoys:/usr/bin:/bin", "--action_env=CC=HERE/decoys/cc", "--sandbox_writable_path=HERE"}, // or they could not record
 	},
 
 	{
