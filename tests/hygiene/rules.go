@@ -179,7 +179,7 @@ func machineHosts() []string {
 	// In two parts, so that this file may be searched as well.
 	hosts := []string{"proxy." + "golang.org", "deb." + "debian.org"}
 	var texts []string
-	for _, name := range []string{"GOPROXY", "GOSUMDB", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"} {
+	for _, name := range []string{"GOPROXY", "GOSUMDB", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "PAUSE_MIRRORS"} {
 		texts = append(texts, os.Getenv(name))
 	}
 	files, _ := filepath.Glob("/etc/apt/sources.list.d/*")
