@@ -171,8 +171,10 @@ func TestBazelVersion(t *testing.T) {
 	t.Parallel()
 	running := os.Getenv("PAUSE_BAZEL_VERSION")
 	if running == "" {
-		// Debian's Bazel may not know its own version; sealed/prepare has held the package's version to .bazelversion.
-		t.Skip("skipped: Bazel does not say its version, or this test does not run under Bazel")
+		// Debian's Bazel tells rules nothing of its version. In the sealed root it is the only one, and this is its label.
+		label, err := os.ReadFile("/usr/share/bazel/build-label.txt")
+		need.That(t, err == nil, "Bazel does not say its version, or this test does not run under Bazel")
+		running = strings.TrimSpace(string(label))
 	}
 	wanted := strings.TrimSpace(string(read(t, workspace(t), ".bazelversion")))
 	// Debian's build calls itself 7.7.1- (@non-git).
