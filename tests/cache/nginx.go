@@ -16,8 +16,9 @@ import (
 	"time"
 )
 
-// config is nginx as Bazel documents it (https://bazel.build/remote/caching#nginx), with no file outside its folder;
-// and with the two ports of docs/remote-cache.md: the first is written to and read, the second only read. The one process is also the one that a test kills.
+// config is nginx as Bazel documents it (https://bazel.build/remote/caching#nginx), with no file outside its folder, and
+// with the two ports of docs/remote-cache.md: the first is written to and read, the second only read. The one process is
+// also the one that a test kills.
 const config = `daemon off;
 master_process off;
 pid "%[1]s/pid";

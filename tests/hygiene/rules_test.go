@@ -40,7 +40,7 @@ func TestRules(t *testing.T) {
 		"command listed":      {unlisted(map[string]string{"a/b/main.go": "\nfunc main() {}\n", "a/c.go": "// func main() {}"}, `["//a/b"]`), 0},
 		"command not listed":  {unlisted(map[string]string{"a/b/main.go": "\nfunc main() {}\n"}, `["//a/b/c"]`), 1},
 		"what is shipped":     {unlisted(map[string]string{"pause/pause.go": "\nfunc main() {}\n"}, ""), 0},
-		"clean text":          {forbidden.find("f", "see https://bazel.build and sealed/root/usr, $root/root"), 0},
+		"clean text":          {forbidden.find("f", "see https://bazel.build and sealed/root/usr, $root"+"/root"), 0},
 		"path of the tree":    {forbidden.find("f", `x "/srv/builds/tree/a"`), 2},
 		"folder above":        {forbidden.find("f", `cd /srv/builds/other`), 1},
 		"home folder":         {forbidden.find("f", "at /ho"+"me/somebody/x"), 1},
