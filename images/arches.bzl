@@ -4,7 +4,7 @@
 #
 #   os, architecture, variant: the platform, by its OCI names (image-spec, "Image Index"; variant is "" for none)
 #   goarch: the Go port
-#   machine: the ELF machine, by its name in the gABI; tests/sizes holds it to the program
+#   machine: the ELF machine, by its name in the gABI; bench/sizes holds it to the program
 #   constraints: what a Bazel platform says if it is this one
 ARCHES = [
     struct(

@@ -64,8 +64,8 @@ def pause_image(row):
     structure_config(
         name = name + "_checks",
         architecture = row.architecture,
-        template = "//tests/structure:pause.yaml.tmpl",
-        visibility = ["//tests/structure:__pkg__"],
+        template = "//tests/images:pause.yaml.tmpl",
+        visibility = ["//tests/images:__pkg__"],
     )
 
     structure_test(
@@ -73,7 +73,7 @@ def pause_image(row):
         canonical_layer = True,
         configs = [
             ":" + name + "_checks",
-            "//tests/structure:owner.yaml",
+            "//tests/images:owner.yaml",
         ],
         layout = ":" + name,
         max_bytes = MAX_BYTES,

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/pause/tests/need"
+	"example.com/pause/tests/lib/need"
 )
 
 // root is the folder of the sources, as seen from this test's own.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
-	"example.com/pause/tests/need"
+	"example.com/pause/tests/lib/need"
 )
 
 // execute runs a command and returns its exit code, what it prints and what it says on stderr.

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"example.com/pause/tests/need"
+	"example.com/pause/tests/lib/need"
 	"example.com/pause/tools/oci"
 )
 

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
-	"example.com/pause/tests/need"
+	"example.com/pause/tests/lib/need"
 )
 
 // TestSandbox: containerd, configured as deploy/sandbox says and asked through the Container Runtime Interface as the

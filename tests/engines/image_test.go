@@ -8,9 +8,9 @@ import (
 
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"example.com/pause/tests/bundle"
-	"example.com/pause/tests/need"
-	"example.com/pause/tests/targets"
+	"example.com/pause/tests/lib/bundle"
+	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/targets"
 	"example.com/pause/tools/oci"
 )
 

@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"example.com/pause/tests/need"
+	"example.com/pause/tests/lib/need"
 )
 
 // Engines leave things behind: shims, mounts, network namespaces, cgroups. So the tests run inside namespaces of their

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/pause/tests/need"
+	"example.com/pause/tests/lib/need"
 	"example.com/pause/tools/oci"
 )
 

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/pause/tests/targets"
+	"example.com/pause/tests/lib/targets"
 )
 
 // patience is how long a test waits for what must happen. It is no measurement: nothing here takes a second.
@@ -63,7 +63,7 @@ func awaitSleep(t *testing.T, pid int) {
 	t.Helper()
 	host, ok := targets.Host()
 	if !ok {
-		t.Fatal("tests/targets does not know this machine's architecture")
+		t.Fatal("tests/lib/targets does not know this machine's architecture")
 	}
 	want := strconv.FormatUint(host.Sleep(), 10) + " "
 	await(t, "the program to sleep in system call "+want, func() bool {

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"example.com/pause/tests/bundle"
-	"example.com/pause/tests/need"
+	"example.com/pause/tests/lib/bundle"
+	"example.com/pause/tests/lib/need"
 )
 
 // TestCrun: crun runs the image as an OCI bundle and keeps every promise.

@@ -20,8 +20,8 @@ import (
 	"github.com/bazelbuild/rules_go/go/runfiles"
 	"github.com/rhysd/actionlint"
 
-	"example.com/pause/tests/need"
-	"example.com/pause/tools/format"
+	"example.com/pause/tests/lib/need"
+	"example.com/pause/tools/lint/format"
 )
 
 // workspace returns the root of the source tree.

@@ -77,10 +77,10 @@ func otherModuleVersions(moduleBazel, consumer, goMod string) (problems []string
 // versionPlaces are where the version of the program and of the image stands. Each is there for a reason of its own: a module
 // has to say its own in a literal, and the ordinary program is compared with this one.
 var versionPlaces = map[string]*regexp.Regexp{
-	"MODULE.bazel":            regexp.MustCompile(`module\([^)]*version = "([^"]*)"`),
-	"README.md":               regexp.MustCompile("`pause ([0-9][^`]*)`"),
-	"images/annotations.bzl":  regexp.MustCompile(`(?m)^VERSION = "([^"]*)"`),
-	"tests/idiomatic/main.go": regexp.MustCompile(`(?m)^const version = "([^"]*)"`),
+	"MODULE.bazel":                     regexp.MustCompile(`module\([^)]*version = "([^"]*)"`),
+	"README.md":                        regexp.MustCompile("`pause ([0-9][^`]*)`"),
+	"images/annotations.bzl":           regexp.MustCompile(`(?m)^VERSION = "([^"]*)"`),
+	"bench/programs/idiomatic/main.go": regexp.MustCompile(`(?m)^const version = "([^"]*)"`),
 }
 
 // imageVersion returns the version of the image, or "".
@@ -116,10 +116,10 @@ var mainFunc = regexp.MustCompile(`(?m)^func main\(\)`)
 
 // otherPrograms are those that are no commands for people, with the reason.
 var otherPrograms = map[string]string{
-	"pause":           "it is what is shipped",
-	"sealed/prepare":  "bazelw builds and calls it, alone",
-	"tests/consumer":  "it is what another module would ship",
-	"tests/idiomatic": "it is what is compared with",
+	"pause":                    "it is what is shipped",
+	"sealed/prepare":           "bazelw builds and calls it, alone",
+	"tests/consumer":           "it is what another module would ship",
+	"bench/programs/idiomatic": "it is what is compared with",
 }
 
 // unlisted returns the programs among Go sources, by their names, whose labels are not in the BUILD file build.

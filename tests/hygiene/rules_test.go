@@ -15,7 +15,7 @@ func TestRules(t *testing.T) {
 	versions := func(program string) map[string]string {
 		return map[string]string{
 			"MODULE.bazel": "module(\n    name = \"p\",\n    version = \"2\",\n)", "README.md": "| `pause 2` |", "images/annotations.bzl": "VERSION = \"2\"",
-			"tests/idiomatic/main.go": program,
+			"bench/programs/idiomatic/main.go": program,
 		}
 	}
 	tracked := []string{"docs/a.md", "b.md"}

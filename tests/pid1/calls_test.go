@@ -9,9 +9,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"example.com/pause/tests/need"
+	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/targets"
 	"example.com/pause/tests/pid1"
-	"example.com/pause/tests/targets"
 )
 
 // Asleep and reaping it makes exactly four different system calls, and for -v two.

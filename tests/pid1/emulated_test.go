@@ -5,9 +5,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"example.com/pause/tests/need"
+	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/targets"
 	"example.com/pause/tests/pid1"
-	"example.com/pause/tests/targets"
 )
 
 // Under qemu-user, the binary of every other architecture sleeps, leaves when asked, survives SIGCHLD, reaps, and prints

@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"example.com/pause/tests/need"
+	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/targets"
 	"example.com/pause/tests/pid1"
-	"example.com/pause/tests/targets"
 )
 
 func TestMain(m *testing.M) {

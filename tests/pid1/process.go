@@ -22,7 +22,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"example.com/pause/tests/need"
+	"example.com/pause/tests/lib/need"
 )
 
 // Deadline is how long anything that is awaited here may take before it counts as never happening. What is awaited

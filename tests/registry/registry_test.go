@@ -21,7 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
-	"example.com/pause/tests/need"
+	"example.com/pause/tests/lib/need"
 	"example.com/pause/tools/golden/imagetest"
 	"example.com/pause/tools/oci"
 	"example.com/pause/tools/sbom"

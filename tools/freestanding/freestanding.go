@@ -31,7 +31,7 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/pause/tools/elfpack"
+	"example.com/pause/tools/freestanding/elfpack"
 )
 
 // DefaultVersion is the version of a program that has none.

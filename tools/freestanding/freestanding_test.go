@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/pause/tools/elfpack"
 	"example.com/pause/tools/freestanding"
+	"example.com/pause/tools/freestanding/elfpack"
 	"example.com/pause/tools/freestanding/sdktest"
 )
 

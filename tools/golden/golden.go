@@ -20,8 +20,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"example.com/pause/tools/command/stage"
 	"example.com/pause/tools/oci"
-	"example.com/pause/tools/stage"
 )
 
 // Record is an image or an image index as it was accepted, or as it is now.

@@ -11,7 +11,7 @@ import (
 	"hash/crc32"
 	"io/fs"
 
-	"example.com/pause/tools/deflate"
+	"example.com/pause/tools/layer/deflate"
 )
 
 // Mode is the mode of the file in a layer: everybody may run it, nobody may change it.
@@ -44,7 +44,7 @@ func Tar(name string, content []byte) ([]byte, error) {
 }
 
 // Gzip returns data as one gzip member (RFC 1952) with a fixed header: no name, no date, "slowest algorithm", unknown
-// system. Only tools/deflate decides about its size.
+// system. Only tools/layer/deflate decides about its size.
 func Gzip(data []byte) []byte {
 	out := []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255}
 	out = append(out, deflate.Compress(data)...)

@@ -22,8 +22,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"example.com/pause/tools/command/stage"
 	"example.com/pause/tools/oci/ojson"
-	"example.com/pause/tools/stage"
 )
 
 // Docker's media types, from before there was an OCI. They mean the same as their OCI counterparts.

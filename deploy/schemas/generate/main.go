@@ -16,7 +16,7 @@ import (
 	"strings"
 
 	"example.com/pause/tools/command"
-	"example.com/pause/tools/stage"
+	"example.com/pause/tools/command/stage"
 )
 
 // kinds are those that deploy uses, by the names of their schemas, with the document that has each and the file to write.

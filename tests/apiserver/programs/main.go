@@ -19,7 +19,7 @@ import (
 	"golang.org/x/mod/semver"
 
 	"example.com/pause/tools/command"
-	"example.com/pause/tools/stage"
+	"example.com/pause/tools/command/stage"
 )
 
 // The release of Kubernetes that the schemas in deploy are of, too.

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"example.com/pause/tools/command"
+	"example.com/pause/tools/command/stage"
 	"example.com/pause/tools/freestanding"
-	"example.com/pause/tools/stage"
 )
 
 func main() { newCommand().Main() }

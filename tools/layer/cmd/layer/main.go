@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 
 	"example.com/pause/tools/command"
+	"example.com/pause/tools/command/stage"
 	"example.com/pause/tools/layer"
-	"example.com/pause/tools/stage"
 )
 
 func main() { newCommand().Main() }

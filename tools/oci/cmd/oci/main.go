@@ -9,8 +9,8 @@ import (
 	"os"
 
 	"example.com/pause/tools/command"
+	"example.com/pause/tools/command/stage"
 	"example.com/pause/tools/oci"
-	"example.com/pause/tools/stage"
 )
 
 func main() { newCommand().Main() }

@@ -14,7 +14,7 @@ import (
 
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/oci"
-	"example.com/pause/tools/oci/push"
+	"example.com/pause/tools/push"
 )
 
 func main() { newCommand().Main() }

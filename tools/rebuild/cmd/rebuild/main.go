@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"example.com/pause/tools/command"
+	"example.com/pause/tools/command/stage"
 	"example.com/pause/tools/rebuild"
-	"example.com/pause/tools/stage"
 )
 
 func main() { newCommand().Main() }

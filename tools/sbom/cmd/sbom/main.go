@@ -11,8 +11,8 @@ import (
 	"regexp"
 
 	"example.com/pause/tools/command"
+	"example.com/pause/tools/command/stage"
 	"example.com/pause/tools/sbom"
-	"example.com/pause/tools/stage"
 )
 
 func main() { newCommand().Main() }

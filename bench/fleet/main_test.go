@@ -1,0 +1,185 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/pause/bench/fleet/drive"
+	"example.com/pause/bench/fleet/report"
+	"example.com/pause/tests/lib/need"
+)
+
+// A small fleet starts, sleeps in one thread a container, is measured, stops and is gone, with and without namespaces and
+// cgroups of its own; the result is on stdout, in the JSON and in the plot.
+func TestFleet(t *testing.T) {
+	for _, isolation := range [][]string{nil, {"--netns", "--cgroup"}} {
+		dir := shared(t)
+		json, svg := filepath.Join(dir, "r.json"), filepath.Join(dir, "r.svg")
+		o := play(t, []trial{{Args: append([]string{layout(t), "--count=20", "--json=" + json, "--svg=" + svg}, isolation...)}})[0]
+		checkNothingLeft(t, "a small fleet", o)
+		if o.Status != 0 || !strings.Contains(o.Output, "memory each, kB") {
+			t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
+		}
+		r, err := report.Read(json)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := r.Runs[0]
+		if len(r.Runs) != 1 || run.Count != 20 || run.Failures != 0 || run.Processes != 20 || run.Threads != 20 {
+			t.Errorf("got %+v, want 20 containers of one thread", run)
+		}
+		if want := map[bool]string{false: "--count=20", true: "--cgroup --count=20 --netns"}[isolation != nil]; r.Command != want {
+			t.Errorf("the report has the flags %q, want %q", r.Command, want)
+		}
+		if run.Netns != (isolation != nil) || run.Cgroup != (isolation != nil) || run.Start.Seconds <= 0 || run.StopSeconds <= 0 {
+			t.Errorf("got %+v", run)
+		}
+		if text, err := os.ReadFile(svg); err != nil || !strings.Contains(string(text), "</svg>") {
+			t.Errorf("plot: %v, %d bytes", err, len(text))
+		}
+	}
+}
+
+// Without root a user namespace stands in for it, and the fleet starts, sleeps and leaves nothing as ever. Cgroups cannot be
+// had then, which is said.
+func TestFleetWithoutRoot(t *testing.T) {
+	image := strings.TrimPrefix(layout(t), "--layout=")
+	dir := shared(t)
+	// Bazel's folders may be closed to other users.
+	if err := os.CopyFS(filepath.Join(dir, "image"), os.DirFS(image)); err != nil {
+		t.Fatal(err)
+	}
+	const nobody = 65534
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, nobody, nobody))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	json := filepath.Join(dir, "r.json")
+	args := []string{"--layout=" + filepath.Join(dir, "image"), "--count=10", "--json=" + json}
+	outcomes := play(t, []trial{{Args: args, User: nobody}, {Args: append(args, "--cgroup"), User: nobody}})
+	for _, o := range outcomes {
+		checkNothingLeft(t, "a fleet without root", o)
+	}
+	if o := outcomes[1]; o.Status == 0 || !strings.Contains(o.Output, "cgroups need root") {
+		t.Errorf("with --cgroup: status %d, output: %s", o.Status, o.Output)
+	}
+	o := outcomes[0]
+	// AppArmor lets users have the namespace, and nothing in it.
+	refused := strings.Contains(o.Output, "no new user namespace") || strings.Contains(o.Output, "make the mounts private")
+	need.That(t, !refused, "user namespaces without root: "+o.Output)
+	if o.Status != 0 {
+		t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
+	}
+	r, err := report.Read(json)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run := r.Runs[0]; !run.Rootless || run.Failures != 0 || run.Processes != 10 || run.Threads != 10 {
+		t.Errorf("got %+v, want 10 containers of one thread, without root", run)
+	}
+}
+
+// runc starts a fleet as crun does, if each container has a cgroup.
+func TestFleetOfRunc(t *testing.T) {
+	need.Program(t, "runc", "runc")
+	json := filepath.Join(shared(t), "r.json")
+	args := []string{layout(t), "--count=5", "--engine=runc", "--json=" + json}
+	outcomes := play(t, []trial{{Args: append(args, "--cgroup")}, {Args: args}})
+	for _, o := range outcomes {
+		checkNothingLeft(t, "a fleet of runc", o)
+	}
+	if o := outcomes[1]; o.Status == 0 || !strings.Contains(o.Output, "add --cgroup") {
+		t.Errorf("without --cgroup: status %d, output: %s", o.Status, o.Output)
+	}
+	if o := outcomes[0]; o.Status != 0 {
+		t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
+	}
+	r, err := report.Read(json)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run := r.Runs[0]; !strings.HasPrefix(run.Engine, "runc ") || run.Failures != 0 || run.Processes != 5 || run.Threads != 5 {
+		t.Errorf("got %+v, want 5 containers of one thread, started by runc", run)
+	}
+}
+
+// shared returns a new folder that a scene sees as the test does.
+func shared(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev", "fleet")
+	need.That(t, err == nil, fmt.Sprintf("a folder where a scene sees it as the test does: %v; run the tests as root", err))
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// Bad input is refused with a line that says what to do, before anything is started.
+func TestBadInputIsRefused(t *testing.T) {
+	t.Setenv(envLayout, "")
+	t.Setenv(envIdiomatic, "")
+	true_ := "--engine=/bin/true"
+	for want, args := range map[string][]string{
+		"must be at least 1":              {"--count=0"},
+		"unexpected argument":             {"10000"},
+		"not both":                        {"--layout=a", "--rootfs=b"},
+		"--engine=no-such-engine":         {"--engine=no-such-engine", "--rootfs=x"},
+		"give --layout=FOLDER":            {true_},
+		"--compare needs --idiomatic":     {true_, "--rootfs=x", "--compare"},
+		"would not fit here":              {true_, "--rootfs=x", "--count=100000000"},
+		"no such file":                    {"--plan=no-such-file"},
+		"--pods-per-node and --scheduler": {"--plan=no-such-file", "--scheduler-rate=0"},
+	} {
+		var out, said strings.Builder
+		code := newCommand().Execute(t.Context(), args, &out, &said)
+		if code == 0 || !strings.Contains(said.String(), want) || strings.Count(said.String(), "\n") != 1 {
+			t.Errorf("%q: exit code %d, %q; want one line with %q", args, code, said.String(), want)
+		}
+		if out.Len() > 0 {
+			t.Errorf("%q: printed %q", args, out.String())
+		}
+	}
+}
+
+// The plan is the calculation that it prints: its result follows from the report and the flags.
+func TestPlan(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "r.json")
+	const measured = `{"runs": [
+		{"name": "pause", "count": 10, "memory": {"available_kb": 100}, "start": {"per_second": 999}},
+		{"name": "pause", "count": 10, "netns": true, "cgroup": true, "memory": {"available_kb": 300}, "start": {"per_second": 50}}]}`
+	if err := os.WriteFile(file, []byte(measured), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out, said strings.Builder
+	args := []string{"--plan=" + file, "--pods=1001", "--pods-per-node=100", "--scheduler-rate=10", "--supervisor-kb=700"}
+	if code := newCommand().Execute(t.Context(), args, &out, &said); code != 0 {
+		t.Fatalf("exit code %d: %s", code, said.String())
+	}
+	table := strings.Join(strings.Fields(out.String()), " ")
+	for _, want := range []string{"300 + 700 supervisor", "1000 kB", "70 %", "rounded up 11 ", "10 a second 100 s", "measured 2.0 s"} {
+		if !strings.Contains(table, want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
+// Small fleets are measured before large ones, also those with cgroups, to which a large one adds; of one size, those that
+// leave most behind come last. The report keeps its own order.
+func TestTurns(t *testing.T) {
+	specs := []drive.Spec{
+		{Name: "large", Count: 10},
+		{Name: "small", Count: 1},
+		{Name: "other", Count: 1},
+		{Name: "netns", Count: 1, Netns: true},
+		{Name: "cgroup", Count: 1, Cgroup: "x"},
+	}
+	if got, want := turns(specs), []int{1, 2, 3, 4, 0}; !slices.Equal(got, want) {
+		t.Errorf("got %v; want %v", got, want)
+	}
+}
