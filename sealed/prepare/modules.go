@@ -34,15 +34,13 @@ func (p *preparation) fetchModules(ctx context.Context, modules []module, dir st
 		case "go_sdk":
 			err = finishSDK(target)
 		case "rules_go":
-			err = finishRulesGo(dir)
-		case "gazelle":
-			err = vendorGazelle(ctx, target)
+			err = finishRulesGo(target)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return writeSDKRepository(filepath.Join(dir, "rules_go"), filepath.Join(dir, "go_sdk"), p.goVersion)
+	return vendorGazelle(ctx, filepath.Join(dir, "gazelle"))
 }
 
 // downloadModule returns the folder of the module cache that holds m, after its checksum was compared with the pinned one;
@@ -116,49 +114,34 @@ func finishSDK(sdk string) error {
 	return nil
 }
 
-// finishRulesGo leaves out what only rules_go's own tests and examples need.
+// finishRulesGo leaves out what only rules_go's own tests and examples need, and has SDKs come from the Go module proxy.
 func finishRulesGo(dir string) error {
 	for _, unused := range []string{"examples", "tests"} {
-		if err := os.RemoveAll(filepath.Join(dir, "rules_go", unused)); err != nil {
+		if err := os.RemoveAll(filepath.Join(dir, unused)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return replaceDownload(filepath.Join(dir, "go/private/sdk.bzl"))
 }
 
-// vendorGazelle restores the folder vendor, from which Gazelle builds its repository tools and which module zips leave out.
+// vendorGazelle restores what the zips of Gazelle's two modules leave out, and what Gazelle builds its repository tools from:
+// the folder vendor, and in v2 an empty go.sum, which was added after the version that Gazelle itself takes.
 func vendorGazelle(ctx context.Context, dir string) error {
-	if err := os.RemoveAll(filepath.Join(dir, "tests")); err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, "go", "mod", "vendor")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GO111MODULE=on")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("the Go module proxy does not give what Gazelle needs (%s); check the network and `go env GOPROXY`", lastLine(err, out))
-	}
-	return nil
-}
-
-// writeSDKRepository turns the SDK into the repository that rules_go's go_sdk.from_file would have downloaded.
-func writeSDKRepository(rulesGo, sdk, goVersion string) error {
-	template, err := os.ReadFile(filepath.Join(rulesGo, "go/private/BUILD.sdk.bazel"))
+	sums, err := os.OpenFile(filepath.Join(dir, "v2/go.sum"), os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	build := strings.NewReplacer(
-		"{goos}", "linux", "{goarch}", "amd64", "{exe}", "", "{version}", goVersion, "{experiments}", "[]",
-		"{exec_compatible_with}", `["@platforms//os:linux", "@platforms//cpu:x86_64"]`,
-	).Replace(string(template))
-	v := strings.SplitN(goVersion, ".", 3)
-	if len(v) != 3 {
-		return fmt.Errorf("go.mod wants Go %q, which is no full version such as 1.26.8", goVersion)
+	if err := sums.Close(); err != nil {
+		return err
 	}
-	version := fmt.Sprintf("MAJOR_VERSION = %q\nMINOR_VERSION = %q\nPATCH_VERSION = %q\nPRERELEASE_SUFFIX = \"\"\n", v[0], v[1], v[2])
-	for name, content := range map[string]string{"BUILD.bazel": build, "version.bzl": version, "ROOT": "", "REPO.bazel": ""} {
-		if err := os.WriteFile(filepath.Join(sdk, name), []byte(content), 0o644); err != nil {
-			return err
-		}
+	if err := os.RemoveAll(filepath.Join(dir, "tests")); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "work", "vendor")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=", "GO111MODULE=on")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("the Go module proxy does not give what Gazelle needs (%s); check the network and `go env GOPROXY`", lastLine(err, out))
 	}
 	return nil
 }
@@ -188,10 +171,6 @@ func (p *preparation) writeBazelrc(dir, final string) error {
 	}
 	for _, name := range []string{"rules_go", "gazelle"} {
 		fmt.Fprintf(&rc, "common %q\n", "--override_module="+name+"="+final+"/"+name)
-	}
-	// rules_go names the SDK's repository by the module that asks for it: the root module, or pause as a dependency.
-	for _, name := range []string{"main___download_0", "pause__download_0"} {
-		fmt.Fprintf(&rc, "common %q\n", "--override_repository=rules_go~~go_sdk~"+name+"="+final+"/go_sdk")
 	}
 	rc.WriteString("common --config=sealed\n")
 	return os.WriteFile(filepath.Join(dir, "bazelrc"), []byte(rc.String()), 0o644)
