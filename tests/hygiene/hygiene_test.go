@@ -201,7 +201,7 @@ func TestGoVersion(t *testing.T) {
 	}
 }
 
-// The sealed root's Go modules have the versions of MODULE.bazel and go.mod.
+// The sealed root's Go modules have the versions of MODULE.bazel and go.mod, and the SDK of freestanding_binary that of go.mod.
 func TestSealedVersions(t *testing.T) {
 	t.Parallel()
 	root := workspace(t)
@@ -210,6 +210,9 @@ func TestSealedVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, problem := range sealedVersions(string(read(t, root, "sealed/go_modules.txt")), string(read(t, root, "MODULE.bazel")), module.Go) {
+		t.Error(problem)
+	}
+	for _, problem := range otherGoVersion(string(read(t, root, "tools/freestanding.bzl")), module.Go) {
 		t.Error(problem)
 	}
 }

@@ -77,6 +77,16 @@ func otherModuleVersions(moduleBazel, consumer, goMod string) (problems []string
 	return problems
 }
 
+var goVersion = regexp.MustCompile(`(?m)^GO_VERSION = "([^"]*)"`)
+
+// otherGoVersion returns a problem if tools/freestanding.bzl names another release of Go than go.mod.
+func otherGoVersion(freestanding, want string) (problems []string) {
+	if m := goVersion.FindStringSubmatch(freestanding); m == nil || m[1] != want {
+		problems = append(problems, fmt.Sprintf("go.mod says Go %s, and GO_VERSION in tools/freestanding.bzl does not", want))
+	}
+	return problems
+}
+
 // versionPlaces are where the version of the program and of the image stands. Each is there for a reason of its own: a module
 // has to say its own in a literal, and the ordinary program is compared with this one.
 var versionPlaces = map[string]*regexp.Regexp{

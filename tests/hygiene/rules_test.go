@@ -31,6 +31,8 @@ func TestRules(t *testing.T) {
 		"other version":       {sealedVersions("g p v1.0.1 h1:a\n", `bazel_dep(name = "g", version = "1.0.0")`, "1.2.3"), 1},
 		"other toolchain":     {sealedVersions("go_sdk p v0.0.1-go1.2.4.linux-amd64 h1:a\n", "", "1.2.3"), 1},
 		"part of a module":    {sealedVersions("g/v2 p/v2 v2.0.1 h1:a\n", `bazel_dep(name = "g", version = "1.0.0")`, "1.2.3"), 0},
+		"same Go":             {otherGoVersion("# x\nGO_VERSION = \"1.2.3\"\n", "1.2.3"), 0},
+		"other Go":            {otherGoVersion("GO_VERSION = \"1.2.4\"\n", "1.2.3"), 1},
 		"no modules":          {sealedVersions("", "", "1.2.3"), 1},
 		"modules alike":       {otherModuleVersions(`bazel_dep(name = "rules_go", version = "1.0")`, `bazel_dep(name = "rules_go", version = "1.0")`, "\tgithub.com/bazelbuild/rules_go v1.0\n"), 0},
 		"other in consumer":   {otherModuleVersions(`bazel_dep(name = "rules_go", version = "1.0")`, `bazel_dep(name = "rules_go", version = "1.1")`, "\tgithub.com/bazelbuild/rules_go v1.0\n"), 1},
