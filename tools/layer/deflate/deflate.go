@@ -60,25 +60,6 @@ func standard(data []byte) []byte {
 // optimal is the best that the search finds.
 func optimal(data []byte) []byte {
 	var w bitWriter
-	newSearch(data).best().write(&w, true)
+	shortestBlock(data).write(&w)
 	return w.bytes
-}
-
-// bitWriter packs bits as RFC 1951 does, starting with the least significant bit of each byte.
-type bitWriter struct {
-	bytes []byte
-	free  int // unused bits of the last byte
-}
-
-// write appends the n low bits of value, the least significant first.
-func (w *bitWriter) write(value uint32, n int) {
-	for ; n > 0; n-- {
-		if w.free == 0 {
-			w.bytes = append(w.bytes, 0)
-			w.free = 8
-		}
-		w.bytes[len(w.bytes)-1] |= byte(value&1) << (8 - w.free)
-		w.free--
-		value >>= 1
-	}
 }

@@ -3,9 +3,12 @@ package deflate
 import (
 	"bytes"
 	"compress/flate"
-	"fmt"
+	"compress/gzip"
+	"flag"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -55,7 +58,7 @@ func inputs() map[string][]byte {
 	}
 }
 
-// What is compressed is what comes out again, and it is never longer than the standard library's best.
+// What is compressed is what comes out again. It is never longer than the standard library's best, and always the same.
 func TestCompress(t *testing.T) {
 	for name, data := range inputs() {
 		got := Compress(data)
@@ -65,13 +68,7 @@ func TestCompress(t *testing.T) {
 		if most := len(standard(data)); len(got) > most {
 			t.Errorf("%s: %d bytes, but the standard library needs %d", name, len(got), most)
 		}
-	}
-}
-
-// The output depends on the input alone.
-func TestCompressIsDeterministic(t *testing.T) {
-	for name, data := range inputs() {
-		if !bytes.Equal(Compress(data), Compress(data)) {
+		if !bytes.Equal(got, Compress(data)) {
 			t.Errorf("%s: two runs differ", name)
 		}
 	}
@@ -83,18 +80,17 @@ func TestBitsAreExact(t *testing.T) {
 		if len(data) == 0 || len(data) > 3000 {
 			continue
 		}
-		s := newSearch(data)
-		fixed := s.fixed(0, len(data))
+		tokens := newParser(data).parse(fixedModel())
 		for kind, b := range map[string]*block{
-			"fixed": fixed, "quick": quick(0, len(data), fixed.tokens), "thorough": thorough(quick(0, len(data), fixed.tokens)),
+			"fixed": fixedBlock(tokens), "Huffman": huffmanBlock(tokens), "better": huffmanBlock(tokens).withBetterCodes(),
 		} {
 			var w bitWriter
-			b.write(&w, true)
+			b.write(&w)
 			if got := 8*len(w.bytes) - w.free; got != b.bits {
-				t.Errorf("%s, %s: has %d bits, but says %d", name, kind, got, b.bits)
+				t.Errorf("%s, %s codes: has %d bits, but says %d", name, kind, got, b.bits)
 			}
 			if !bytes.Equal(inflate(t, w.bytes), data) {
-				t.Errorf("%s, %s: something else comes out", name, kind)
+				t.Errorf("%s, %s codes: something else comes out", name, kind)
 			}
 		}
 	}
@@ -108,12 +104,66 @@ func TestSearchPaysOff(t *testing.T) {
 	}
 }
 
-// Code lengths are a complete code (Kraft's sum is 1) and cost no more than Huffman's with its description.
-func TestLengthsFor(t *testing.T) {
-	counts := count(newSearch(noise(700, 100)).fixed(0, 700).tokens).lit[:]
-	start := huffman(counts, 15)
+// The parse is as cheap as any, whatever the symbols cost.
+func TestParseIsCheapest(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 0))
+	for name, data := range map[string][]byte{
+		"text": inputs()["text"][:300], "few symbols": noise(400, 3), "zeros": slices.Concat(make([]byte, 300), noise(50, 2), make([]byte, 300)),
+	} {
+		p := newParser(data)
+		for range 20 {
+			m := &model{}
+			for i := range m.litLen {
+				m.litLen[i] = costUnit + cost(r.IntN(12*int(costUnit)))
+			}
+			for i := range m.dist {
+				m.dist[i] = costUnit + cost(r.IntN(12*int(costUnit)))
+			}
+			tokens := p.parse(m)
+			var got cost
+			for symbol, n := range count(tokens).litLen {
+				got += cost(n) * (m.litLen[symbol] + cost(lengthExtra[symbol])*costUnit)
+			}
+			for symbol, n := range count(tokens).dist {
+				got += cost(n) * (m.dist[symbol] + cost(distExtra(symbol))*costUnit)
+			}
+			if want := cheapestParse(data, m); got != want {
+				t.Errorf("%s: costs %d, but there is one for %d", name, got, want)
+			}
+			var w bitWriter
+			fixedBlock(tokens).write(&w)
+			if !bytes.Equal(inflate(t, w.bytes), data) {
+				t.Errorf("%s: something else comes out", name)
+			}
+		}
+	}
+}
+
+// cheapestParse returns what the cheapest parse costs. It tries every length of every match.
+func cheapestParse(data []byte, m *model) cost {
+	toGo := make([]cost, len(data)+1)
+	toGo[len(data)] = m.litLen[endOfBlock]
+	for i := len(data) - 1; i >= 0; i-- {
+		toGo[i] = m.litLen[data[i]] + toGo[i+1]
+		for dist := 1; dist <= i; dist++ {
+			d, _ := distSymbol(dist)
+			for n := 1; n <= maxMatch && i+n <= len(data) && data[i+n-1] == data[i+n-1-dist]; n++ {
+				if n >= minMatch {
+					l := lengthSymbol[n]
+					toGo[i] = min(toGo[i], m.litLen[l]+m.dist[d]+cost(lengthExtra[l]+distExtra(d))*costUnit+toGo[i+n])
+				}
+			}
+		}
+	}
+	return toGo[0]
+}
+
+// Code lengths are a complete code (Kraft's sum is 1).
+func TestLengthsAreComplete(t *testing.T) {
+	counts := count(newParser(noise(700, 100)).parse(fixedModel())).litLen[:]
+	start := huffman(counts, maxLength)
 	for limit := 7; limit <= 9; limit++ {
-		lengths := lengthsFor(counts, start, limit, minLit, &typicalMeta)
+		lengths := newLengthSearch(counts, start, limit, minLitLenLengths).lengths(&typicalCLBits)
 		sum := 0
 		for symbol, l := range lengths {
 			if l > 0 {
@@ -127,26 +177,122 @@ func TestLengthsFor(t *testing.T) {
 			t.Errorf("limit %d: the code is not complete: %d of %d", limit, sum, 1<<limit)
 		}
 	}
-	if lengthsFor(counts, start, 5, minLit, &typicalMeta) != nil {
+	if newLengthSearch(counts, start, 5, minLitLenLengths).lengths(&typicalCLBits) != nil {
 		t.Error("a hundred symbols cannot have codes of 5 bits")
 	}
 }
 
-// Package-merge is optimal and keeps to its limit: Fibonacci's numbers make Huffman's longest codes.
-func TestHuffmanKeepsToItsLimit(t *testing.T) {
+// Code lengths are the cheapest together with their description: no others within the band take fewer bits.
+func TestLengthsAreCheapest(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 0))
+	for n := 5; n < 300; n += 1 + n/3 {
+		const limit = 5
+		counts := make([]int, n)
+		for range min(n/2, 20) {
+			counts[r.IntN(n)] = 1 + r.IntN(40)
+		}
+		counts[0], counts[n-1] = 1, 3
+		var bits clBits
+		for symbol := range bits {
+			bits[symbol] = 1 + r.IntN(maxCLLength) + clRuns[symbol].extra
+		}
+		start := huffman(counts, limit)
+		lengths := newLengthSearch(counts, start, limit, n).lengths(&bits)
+		got := cheapestLengths(counts, limit, &bits, func(i, length, _ int) bool { return lengths[i] == length })
+		// What the first symbols take may differ by an eighth of the code space.
+		sums := make([]int, n+1)
+		for i, length := range start {
+			sums[i+1] = sums[i]
+			if length > 0 {
+				sums[i+1] += 1 << (limit - length)
+			}
+		}
+		want := cheapestLengths(counts, limit, &bits, func(i, _, space int) bool {
+			return i == n-1 || max(space-sums[i+1], sums[i+1]-space) <= 1<<limit/band
+		})
+		if got != want {
+			t.Errorf("%d symbols: %d bits, but %d are possible", n, got, want)
+		}
+	}
+}
+
+// cheapestLengths returns how many bits symbols and description take at least. The length of symbol i, and the code space
+// that the symbols up to it take, have to be allowed where the description goes on to its next symbol.
+func cheapestLengths(counts []int, limit int, bits *clBits, allowed func(i, length, space int) bool) int {
+	const impossible = 1 << 30
+	type state struct{ i, last, space int }
+	known := map[state]int{}
+	var from func(s state) int
+	from = func(s state) int {
+		if s.i == len(counts) {
+			if s.space == 1<<limit {
+				return 0
+			}
+			return impossible
+		}
+		if b, ok := known[s]; ok {
+			return b
+		}
+		best := impossible
+		// run gives up to most symbols the same length, and tells of each number of them.
+		for length := range limit + 1 {
+			b, space := 0, s.space
+			for k := 1; k <= 138 && s.i+k <= len(counts); k++ {
+				i := s.i + k - 1
+				if length == 0 && counts[i] > 0 {
+					break
+				}
+				b += length * counts[i]
+				if length > 0 {
+					space += 1 << (limit - length)
+				}
+				if space > 1<<limit {
+					break
+				}
+				symbol := -1
+				switch {
+				case k == 1:
+					symbol = length
+				case length == 0 && k >= 3 && k <= 10:
+					symbol = zerosShort
+				case length == 0 && k >= 11:
+					symbol = zerosLong
+				case length > 0 && length == s.last && k >= 3 && k <= 6:
+					symbol = copyPrevious
+				}
+				if symbol >= 0 && allowed(i, length, space) {
+					best = min(best, b+bits[symbol]+from(state{s.i + k, length, space}))
+				}
+			}
+		}
+		known[s] = best
+		return best
+	}
+	return from(state{})
+}
+
+// Huffman's codes are optimal and keep to their limit: Fibonacci's numbers make the longest ones.
+func TestHuffman(t *testing.T) {
 	counts := []int{1, 1, 2, 3, 5, 8, 13, 21, 34, 55}
 	if got, want := huffman(counts, 15), []int{9, 9, 8, 7, 6, 5, 4, 3, 2, 1}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	sum := 0
-	for _, l := range huffman(counts, 4) {
+	sum, bits := 0, 0
+	for symbol, l := range huffman(counts, 4) {
 		if l > 4 {
 			t.Errorf("a code has %d bits, of 4 allowed", l)
 		}
 		sum += 16 >> l
+		bits += l * counts[symbol]
 	}
 	if sum != 16 {
 		t.Errorf("the code of at most 4 bits is not complete: %d of 16", sum)
+	}
+	if want := cheapestLengths(counts, 4, &clBits{copyPrevious: 99, zerosShort: 99, zerosLong: 99}, func(int, int, int) bool { return true }); bits != want {
+		t.Errorf("the code of at most 4 bits takes %d bits, but %d are possible", bits, want)
+	}
+	if got, want := huffman([]int{0, 0, 7}, 15), []int{1, 0, 1}; !slices.Equal(got, want) {
+		t.Errorf("a single symbol: got %v, want %v", got, want)
 	}
 }
 
@@ -174,33 +320,59 @@ func FuzzCompress(f *testing.F) {
 // BenchmarkSteps prints what each step saves, in bytes, on data like a layer.
 func BenchmarkSteps(b *testing.B) {
 	data := inputs()["like a layer"]
-	for _, level := range []int{flate.HuffmanOnly, flate.BestSpeed, flate.DefaultCompression, flate.BestCompression} {
-		b.Run(fmt.Sprintf("flate level %d", level), func(b *testing.B) {
-			var out bytes.Buffer
-			for b.Loop() {
-				out.Reset()
-				w, _ := flate.NewWriter(&out, level)
-				w.Write(data)
-				w.Close()
-			}
-			b.ReportMetric(float64(out.Len()), "B-out")
-		})
-	}
-	s := newSearch(data)
-	report := func(name string, make func() *block) {
+	report := func(name string, size func() int) {
 		b.Run(name, func(b *testing.B) {
-			var out *block
+			n := 0
 			for b.Loop() {
-				out = make()
+				n = size()
 			}
-			b.ReportMetric(float64((out.bits+7)/8), "B-out")
+			b.ReportMetric(float64(n), "B-out")
 		})
 	}
-	n := len(data)
-	fixed := s.fixed(0, n)
-	report("best parse, fixed codes", func() *block { return s.fixed(0, n) })
-	report("and Huffman codes", func() *block { return quick(0, n, fixed.tokens) })
-	report("and cheap descriptions", func() *block { return thorough(quick(0, n, fixed.tokens)) })
-	report("and in turns", func() *block { return s.dynamic(0, n, 1, modelOf(fixedLit[:], fixedDist[:], never)) })
-	report("and disturbed", func() *block { return newSearch(data).best() })
+	report("compress/flate", func() int { return len(standard(data)) })
+	bytesOf := func(block *block) int { return (block.bits + 7) / 8 }
+	tokens := newParser(data).parse(fixedModel())
+	report("best parse, fixed codes", func() int { return bytesOf(fixedBlock(newParser(data).parse(fixedModel()))) })
+	report("and Huffman codes", func() int { return bytesOf(huffmanBlock(tokens)) })
+	report("and better codes", func() int { return bytesOf(huffmanBlock(tokens).withBetterCodes()) })
+	report("and in turns", func() int {
+		s := newSearch(data)
+		s.descend(fixedModel())
+		return bytesOf(s.best)
+	})
+	report("and disturbed", func() int { return bytesOf(shortestBlock(data)) })
+}
+
+// BenchmarkLayers prints the time and the size, in bytes, of every layer that is named after -args, and fails if the layer
+// was not made by this package as it is:
+//
+//	go test -run=- -bench=Layers ./tools/deflate -args "$PWD"/bazel-bin/images/*_layer.tar.gz
+func BenchmarkLayers(b *testing.B) {
+	if flag.NArg() == 0 {
+		b.Skip("no layers: name them after -args")
+	}
+	for _, name := range flag.Args() {
+		b.Run(filepath.Base(name), func(b *testing.B) {
+			layer, err := os.ReadFile(name)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r, err := gzip.NewReader(bytes.NewReader(layer))
+			if err != nil {
+				b.Fatal(err)
+			}
+			data, err := io.ReadAll(r)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var out []byte
+			for b.Loop() {
+				out = Compress(data)
+			}
+			b.ReportMetric(float64(len(out)), "B-out")
+			if !bytes.Contains(layer, out) {
+				b.Error("the layer has other bytes")
+			}
+		})
+	}
 }

@@ -1,0 +1,127 @@
+package deflate
+
+import "math/bits"
+
+// token is a literal (length 0) or a match.
+type token struct {
+	literal      byte
+	length, dist int
+}
+
+// A cost is a number of bits times costUnit. The search weighs fractions of bits; codewords have whole ones.
+type cost = int32
+
+const (
+	costUnit cost = 64
+	never    cost = 1 << 24
+)
+
+// model has the cost of every symbol, without extra bits.
+type model struct {
+	litLen [numLitLen]cost
+	dist   [numDist]cost
+}
+
+// withExtra returns the model whose costs include those of the extra bits.
+func (m *model) withExtra() *model {
+	all := *m
+	for symbol := range all.litLen {
+		all.litLen[symbol] += cost(lengthExtra[symbol]) * costUnit
+	}
+	for symbol := range all.dist {
+		all.dist[symbol] += cost(distExtra(symbol)) * costUnit
+	}
+	return &all
+}
+
+// parser finds the cheapest way through an input.
+type parser struct {
+	data    []byte
+	matches [][]match // by place
+	toGo    minima    // what the cheapest way from a place to the end costs
+	next    []token   // by place: the first token of that way
+}
+
+func newParser(data []byte) *parser {
+	return &parser{data: data, matches: findMatches(data), toGo: newMinima(len(data) + 1), next: make([]token, len(data))}
+}
+
+// parse returns the cheapest tokens for the data under m.
+func (p *parser) parse(m *model) []token {
+	m = m.withExtra()
+	n := len(p.data)
+	p.toGo.set(n, m.litLen[endOfBlock])
+	for i := n - 1; i >= 0; i-- {
+		p.step(m, i)
+	}
+	var tokens []token
+	for i := 0; i < n; {
+		tokens = append(tokens, p.next[i])
+		i += max(1, p.next[i].length)
+	}
+	return tokens
+}
+
+// step finds the cheapest way from place i, given those from all places after it. If two cost the same, a literal is
+// preferred to a match, and a longer match to a shorter one.
+func (p *parser) step(m *model, i int) {
+	best := m.litLen[p.data[i]] + p.toGo.at(i+1)
+	p.next[i] = token{literal: p.data[i]}
+	distCost, dist := never, 0
+	matches := p.matches[i]
+	for k, longest := range matches {
+		if c := m.dist[longest.distSymbol]; c < distCost {
+			distCost, dist = c, longest.dist
+		}
+		// This is the distance for matches that are longer than those of the distances to come.
+		shortest := minMatch
+		if k+1 < len(matches) {
+			shortest = matches[k+1].length + 1
+		}
+		for length := longest.length; length >= shortest; {
+			// Lengths with the same symbol cost the same, so what counts is where they lead to.
+			symbol := lengthSymbol[length]
+			low := max(shortest, lengthBase[symbol])
+			toGo := p.toGo.min(i+low, i+length)
+			if c := m.litLen[symbol] + distCost + toGo; c < best {
+				for p.toGo.at(i+length) != toGo {
+					length--
+				}
+				best, p.next[i] = c, token{length: length, dist: dist}
+			}
+			length = low - 1
+		}
+	}
+	p.toGo.set(i, best)
+}
+
+// minima is a row of costs, filled from its end, that knows the least of any 1 to 32 costs beside each other, which is as
+// many as a length symbol stands for: table[k][i] is the least of the 2^k costs from i on.
+type minima struct{ table [6][]cost }
+
+func newMinima(n int) minima {
+	var m minima
+	for k := range m.table {
+		m.table[k] = make([]cost, n)
+	}
+	return m
+}
+
+func (m *minima) at(i int) cost { return m.table[0][i] }
+
+func (m *minima) set(i int, c cost) {
+	m.table[0][i] = c
+	for k := 1; k < len(m.table); k++ {
+		half := i + 1<<(k-1)
+		if half < len(m.table[0]) {
+			c = min(c, m.table[k-1][half])
+		}
+		m.table[k][i] = c
+	}
+}
+
+// min returns the least cost of those from first to last.
+func (m *minima) min(first, last int) cost {
+	k := bits.Len(uint(last-first+1)) - 1
+	return min(m.table[k][first], m.table[k][last+1-1<<k])
+}
