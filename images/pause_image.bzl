@@ -1,11 +1,11 @@
-"""pause_image: from a row of the matrix to a layer, an image, its digest and its tests."""
+"""pause_image: from an architecture to a layer, an image, its digest and its tests."""
 
 load("@rules_oci//oci:defs.bzl", "oci_image", "oci_load")
 load("//tools/canonical:canonical.bzl", "canonical")
 load("//tools/golden:golden.bzl", "golden", "golden_test")
 load("//tools/layer:layer.bzl", "layer")
 load("//tools/structure:structure.bzl", "structure_config", "structure_test")
-load(":arches.bzl", "name_of", "platform_of")
+load(":arches.bzl", "VARIANTS", "name_of", "platform_of")
 
 # Accepts a deliberate change of what is shipped.
 UPDATE_DIGESTS = "bazel run //images:update_digests"
@@ -13,19 +13,19 @@ UPDATE_DIGESTS = "bazel run //images:update_digests"
 # Most bytes that an image may have: manifest, configuration and compressed layer.
 MAX_BYTES = 1024
 
-# The name comes from the row.
+# The name comes from the architecture.
 # buildifier: disable=unnamed-macro
-def pause_image(row):
-    """Declares the image of one architecture, pause_OS_ARCHITECTURE, and its tests.
+def pause_image(arch):
+    """Declares the image of one architecture, pause_linux_ARCHITECTURE, and its tests.
 
-    Targets, with NAME for pause_OS_ARCHITECTURE: NAME, the image in canonical form; NAME_layer, its layer; NAME_golden,
+    Targets, with NAME for pause_linux_ARCHITECTURE: NAME, the image in canonical form; NAME_layer, its layer; NAME_golden,
     its golden file as it would be now; NAME_tarball, the image for `docker load` and `podman load`; NAME_test
     and NAME_golden_test.
 
     Args:
-      row: a row of ARCHES.
+      arch: one of ARCHES.
     """
-    name = "pause_" + name_of(row)
+    name = "pause_" + name_of(arch)
 
     layer(
         name = name + "_layer",
@@ -35,12 +35,12 @@ def pause_image(row):
 
     oci_image(
         name = name + "_oci",
-        architecture = row.architecture,
+        architecture = arch,
         entrypoint = ["/pause"],
-        os = row.os,
+        os = "linux",
         tars = [":" + name + "_layer"],
         user = "65535:65535",
-        variant = row.variant,
+        variant = VARIANTS.get(arch),
     )
 
     canonical(
@@ -63,7 +63,7 @@ def pause_image(row):
 
     structure_config(
         name = name + "_checks",
-        architecture = row.architecture,
+        architecture = arch,
         template = "//tests/images:pause.yaml.tmpl",
         visibility = ["//tests/images:__pkg__"],
     )
@@ -79,7 +79,7 @@ def pause_image(row):
         max_bytes = MAX_BYTES,
         only_config = True,
         only_files = ["/pause"],
-        platform = platform_of(row),
+        platform = platform_of(arch),
     )
 
     oci_load(

@@ -33,23 +33,6 @@ func TestBinaries(t *testing.T) {
 	})
 }
 
-// The matrix in images/arches.bzl calls the machine of each binary what its ELF header does.
-func TestMachine(t *testing.T) {
-	each(t, func(t *testing.T, target targets.Target, bin string) {
-		variable := "MACHINE_" + strings.TrimPrefix(target.Env(), "PAUSE_")
-		want := os.Getenv(variable)
-		need.That(t, want != "", variable+" is not set: it names the ELF machine in the row of the matrix")
-		f, err := elf.Open(bin)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		if got := f.Machine.String(); got != want {
-			t.Errorf("the header says %s, and images/arches.bzl %s", got, want)
-		}
-	})
-}
-
 // tool runs an inspecting program on bin, expects that it has nothing to complain about, and returns what it prints.
 func tool(t *testing.T, pkg, name string, args ...string) string {
 	t.Helper()

@@ -19,7 +19,6 @@ package freestanding
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"go/build"
@@ -31,6 +30,7 @@ import (
 	"strconv"
 	"strings"
 
+	"example.com/pause/tools/freestanding/arch"
 	"example.com/pause/tools/freestanding/elfpack"
 )
 
@@ -49,43 +49,10 @@ const Tag = "freestanding"
 // Config says what to build.
 type Config struct {
 	SDK     string   // Root of a Go SDK: the folder with pkg/tool.
-	GOARCH  string   // Architecture of the program, as Go names it; one of Architectures.
+	GOARCH  string   // Architecture of the program, as Go names it; one of arch.Names.
 	Program string   // Name of the program: 1 to 64 characters of printable ASCII, no blanks.
 	Version string   // Version of the program: 1 to 20 such characters. The text is name, blank, version, line end.
 	Srcs    []string // Go and assembly files. Those whose name or build constraint names another architecture are left out.
-}
-
-// target is what the build has to know about an architecture.
-type target struct {
-	order       binary.ByteOrder
-	pointer     int      // size of a pointer in bytes
-	registers   bool     // whether Go passes arguments in registers (ABIInternal differs from ABI0)
-	instruction string   // the assembler's directive for the bytes of the version
-	funcalign   int      // alignment of functions in bytes: the least that the architecture can run
-	env         []string // Which variant of the architecture
-}
-
-// targets by GOARCH.
-var targets = map[string]target{
-	"386":      {binary.LittleEndian, 4, false, "BYTE", 1, []string{"GO386=sse2"}},
-	"amd64":    {binary.LittleEndian, 8, true, "BYTE", 1, []string{"GOAMD64=v1"}},
-	"arm":      {binary.LittleEndian, 4, false, "WORD", 4, []string{"GOARM=7"}},
-	"arm64":    {binary.LittleEndian, 8, true, "WORD", 4, []string{"GOARM64=v8.0"}},
-	"loong64":  {binary.LittleEndian, 8, true, "WORD", 4, nil},
-	"mips64le": {binary.LittleEndian, 8, false, "WORD", 4, []string{"GOMIPS64=hardfloat"}},
-	"ppc64le":  {binary.LittleEndian, 8, true, "WORD", 4, []string{"GOPPC64=power8"}},
-	"riscv64":  {binary.LittleEndian, 8, true, "WORD", 2, []string{"GORISCV64=rva20u64"}},
-	"s390x":    {binary.BigEndian, 8, true, "WORD", 2, nil},
-}
-
-// Architectures returns every GOARCH that Build knows, sorted.
-func Architectures() []string {
-	var names []string
-	for name := range targets {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // The size flags: each makes the program smaller, or is what lets another do so.
@@ -124,9 +91,9 @@ func Build(c Config) (program []byte, err error) {
 
 // Link builds the program as far as cmd/link brings it and returns that ELF file: what elfpack.Pack takes.
 func Link(c Config) (linked []byte, err error) {
-	t, ok := targets[c.GOARCH]
+	a, ok := arch.Get(c.GOARCH)
 	if !ok {
-		return nil, fmt.Errorf("unknown architecture %q; choose one of %s", c.GOARCH, strings.Join(Architectures(), ", "))
+		return nil, fmt.Errorf("unknown architecture %q; choose one of %s", c.GOARCH, strings.Join(arch.Names(), ", "))
 	}
 	if err := cmp.Or(checkWord("program", c.Program, maxProgram), checkWord("version", c.Version, maxVersion)); err != nil {
 		return nil, err
@@ -144,7 +111,7 @@ func Link(c Config) (linked []byte, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := builder{target: t, goarch: c.GOARCH, sdk: sdk, dir: dir}
+	b := builder{arch: a, goarch: c.GOARCH, sdk: sdk, dir: dir}
 	return b.link(c.Program+" "+c.Version+"\n", gofiles, asm)
 }
 
@@ -193,7 +160,7 @@ func choose(c Config) (gofiles []string, asm string, err error) {
 
 // builder runs the tools in a folder of its own.
 type builder struct {
-	target
+	arch             arch.Arch
 	goarch, sdk, dir string
 }
 
@@ -233,9 +200,9 @@ func (b builder) link(text string, gofiles []string, asm string) ([]byte, error)
 		return nil, err
 	}
 
-	address := elfpack.TextAddress(b.pointer)
+	address := elfpack.TextAddress(b.arch.Class)
 	err := b.run("link", linkFlags, "-T", "0x"+strconv.FormatUint(address, 16),
-		"-funcalign", strconv.Itoa(b.funcalign), "-o", "linked", "main.a")
+		"-funcalign", strconv.Itoa(b.arch.FuncAlign), "-o", "linked", "main.a")
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -250,7 +217,7 @@ func (b builder) run(tool string, flags []string, args ...string) error {
 	}
 	cmd := exec.Command(path, slices.Concat(flags, args)...)
 	cmd.Dir = b.dir
-	cmd.Env = append([]string{"GOOS=linux", "GOARCH=" + b.goarch, "GOROOT=" + b.sdk, "TMPDIR=" + b.dir}, b.env...)
+	cmd.Env = append([]string{"GOOS=linux", "GOARCH=" + b.goarch, "GOROOT=" + b.sdk, "TMPDIR=" + b.dir}, b.arch.Env...)
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("%s is no Go SDK for this machine: %w", b.sdk, err)
@@ -264,7 +231,7 @@ func (b builder) run(tool string, flags []string, args ...string) error {
 // versionHeader returns version.h: text as the bytes of assembly, in whole instructions.
 func (b builder) versionHeader(text string) string {
 	size := 4
-	if b.instruction == "BYTE" {
+	if b.arch.Directive == "BYTE" {
 		size = 1
 	}
 	padded := []byte(text)
@@ -275,9 +242,9 @@ func (b builder) versionHeader(text string) string {
 	for i := 0; i < len(padded); i += size {
 		value := uint32(padded[i])
 		if size == 4 {
-			value = b.order.Uint32(padded[i:])
+			value = b.arch.ByteOrder().Uint32(padded[i:])
 		}
-		units = append(units, fmt.Sprintf("%s $%#x", b.instruction, value))
+		units = append(units, fmt.Sprintf("%s $%#x", b.arch.Directive, value))
 	}
 	return fmt.Sprintf("#define VERSION %s\n#define VERSION_WORDS %d\n", strings.Join(units, "; "), (len(text)+3)/4)
 }
@@ -300,14 +267,14 @@ var moduledata uintptr = 4096
 // elfpack leaves the word out.
 func (b builder) linkerAssembly() string {
 	abi := ""
-	if b.registers {
+	if b.arch.RegisterABI {
 		abi = "<ABIInternal>"
 	}
 	return fmt.Sprintf(`#include "textflag.h"
 
 DATA runtime·unreachableMethod(SB)/%[1]d, $main·next%[2]s(SB)
 GLOBL runtime·unreachableMethod(SB), RODATA|NOPTR, $%[1]d
-`, b.pointer, abi)
+`, b.arch.PointerSize(), abi)
 }
 
 // archive puts objects into a Go archive, in front of the compiler's: trick "running on". The linker keeps the order, so

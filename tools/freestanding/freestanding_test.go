@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"example.com/pause/tools/freestanding"
+	"example.com/pause/tools/freestanding/arch"
 	"example.com/pause/tools/freestanding/elfpack"
 	"example.com/pause/tools/freestanding/sdktest"
 )
@@ -23,7 +24,7 @@ const budget = 640
 // nothing writable and executable, and a stack that is not executable.
 func TestBuild(t *testing.T) {
 	sdk, srcs := sdktest.SDK(t), sdktest.Sources(t)
-	for _, goarch := range freestanding.Architectures() {
+	for _, goarch := range arch.Names() {
 		t.Run(goarch, func(t *testing.T) {
 			t.Parallel()
 			program, err := freestanding.Build(freestanding.Config{SDK: sdk, GOARCH: goarch, Program: "pause", Version: "1.0.0", Srcs: srcs})
@@ -48,7 +49,7 @@ func TestBuild(t *testing.T) {
 			if got, want := strings.Join(kinds, ", "), "PT_LOAD PF_X+PF_R, PT_GNU_STACK PF_W+PF_R"; got != want {
 				t.Errorf("program headers are %s; want %s", got, want)
 			}
-			if f.Entry < elfpack.TextAddress(8)-100 || f.Entry >= elfpack.TextAddress(8)+uint64(len(program)) {
+			if f.Entry < elfpack.TextAddress(elf.ELFCLASS64)-100 || f.Entry >= elfpack.TextAddress(elf.ELFCLASS64)+uint64(len(program)) {
 				t.Errorf("e_entry %#x is not in the program", f.Entry)
 			}
 		})

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 
 	"go.starlark.net/starlark"
-	"go.starlark.net/starlarkstruct"
 	"go.starlark.net/syntax"
 )
 
@@ -36,15 +35,21 @@ func ReadData(source string) (*Data, error) {
 	data := &Data{Annotations: map[string]string{}}
 	rows, ok := arches["ARCHES"].(*starlark.List)
 	if !ok || rows.Len() == 0 {
-		return nil, fmt.Errorf("images/arches.bzl: ARCHES is not a list of rows")
+		return nil, fmt.Errorf("images/arches.bzl: ARCHES is not a list of architectures")
+	}
+	variants, ok := arches["VARIANTS"].(*starlark.Dict)
+	if !ok {
+		return nil, fmt.Errorf("images/arches.bzl: VARIANTS is not a dictionary")
 	}
 	for i := range rows.Len() {
-		var row Row
-		for name, field := range map[string]*string{
-			"os": &row.OS, "architecture": &row.Architecture, "variant": &row.Variant, "goarch": &row.GOARCH,
-		} {
-			if *field, err = attribute(rows.Index(i), name); err != nil {
-				return nil, fmt.Errorf("images/arches.bzl: ARCHES[%d]: %w", i, err)
+		row := Row{OS: "linux"}
+		if row.Architecture, ok = starlark.AsString(rows.Index(i)); !ok {
+			return nil, fmt.Errorf("images/arches.bzl: ARCHES[%d] is not a string", i)
+		}
+		row.GOARCH = row.Architecture
+		if variant, found, _ := variants.Get(rows.Index(i)); found {
+			if row.Variant, ok = starlark.AsString(variant); !ok {
+				return nil, fmt.Errorf("images/arches.bzl: VARIANTS of %s is not a string", row.Architecture)
 			}
 		}
 		data.Rows = append(data.Rows, row)
@@ -69,28 +74,9 @@ func ReadData(source string) (*Data, error) {
 
 // run returns the global variables of a .bzl file that loads nothing.
 func run(path string) (starlark.StringDict, error) {
-	globals, err := starlark.ExecFileOptions(&syntax.FileOptions{}, &starlark.Thread{Name: path}, path, nil, starlark.StringDict{
-		"struct": starlark.NewBuiltin("struct", starlarkstruct.Make),
-	})
+	globals, err := starlark.ExecFileOptions(&syntax.FileOptions{}, &starlark.Thread{Name: path}, path, nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return globals, nil
-}
-
-// attribute returns the field of a struct that is a string.
-func attribute(value starlark.Value, name string) (string, error) {
-	row, ok := value.(*starlarkstruct.Struct)
-	if !ok {
-		return "", fmt.Errorf("a %s, not a struct", value.Type())
-	}
-	field, err := row.Attr(name)
-	if err != nil {
-		return "", err
-	}
-	text, ok := starlark.AsString(field)
-	if !ok {
-		return "", fmt.Errorf("%s is a %s, not a string", name, field.Type())
-	}
-	return text, nil
 }

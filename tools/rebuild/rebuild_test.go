@@ -87,7 +87,7 @@ func TestRebuildHasTheGoldenDigests(t *testing.T) {
 // difference of the index, and none of the image.
 func TestRebuildReadsTheDataOfTheBuild(t *testing.T) {
 	dir := checkout(t)
-	row := `ARCHES = [struct(os = "linux", architecture = "arm64", variant = "", goarch = "arm64")]`
+	row := "ARCHES = [\"arm64\"]\nVARIANTS = {}\n"
 	if err := os.WriteFile(filepath.Join(dir, "images", "arches.bzl"), []byte(row), 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestRebuildRefusesAnotherGo(t *testing.T) {
 // Data that is not what it should be is an error that names the file and the field.
 func TestReadDataNamesWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ file, from, to, want string }{
-		{"images/arches.bzl", `goarch = "arm64"`, `goarch = 64`, "ARCHES[1]: goarch is a int"},
+		{"images/arches.bzl", `    "arm64",`, `    64,`, "ARCHES[1] is not a string"},
 		{"images/arches.bzl", `ARCHES = [`, `ARCHES = 1 + [`, "arches.bzl"},
 		{"images/annotations.bzl", `VERSION = "1.0.0"`, `VERSION = 1`, "VERSION is not a string"},
 	} {

@@ -2,20 +2,14 @@
 
 load("//images:arches.bzl", "ARCHES", "name_of")
 
-def _label(row):
-    return "//pause:pause_" + name_of(row)
+def _label(arch):
+    return "//pause:pause_" + name_of(arch)
 
 # For `data`.
-BINARIES = [_label(row) for row in ARCHES]
-
-# For `env`: MACHINE_LINUX_AMD64 and so on, what the matrix says the ELF machine is.
-MACHINES_ENV = {
-    "MACHINE_" + name_of(row).upper(): row.machine
-    for row in ARCHES
-}
+BINARIES = [_label(arch) for arch in ARCHES]
 
 # For `env`: PAUSE_LINUX_AMD64 and so on, as package targets reads them.
 BINARIES_ENV = {
-    "PAUSE_" + name_of(row).upper(): "$(rlocationpath {})".format(_label(row))
-    for row in ARCHES
+    "PAUSE_" + name_of(arch).upper(): "$(rlocationpath {})".format(_label(arch))
+    for arch in ARCHES
 }

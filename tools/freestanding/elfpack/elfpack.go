@@ -23,6 +23,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"example.com/pause/tools/freestanding/arch"
 )
 
 const (
@@ -37,32 +39,12 @@ const (
 	maxPad = 15
 )
 
-// TextAddress returns the address to link the code at (cmd/link -T) for pointers of that many bytes, 4 or 8.
-func TextAddress(pointer int) uint64 {
-	if pointer == 4 {
+// TextAddress returns the address to link the code at (cmd/link -T).
+func TextAddress(class elf.Class) uint64 {
+	if class == elf.ELFCLASS32 {
 		return base + header32
 	}
 	return base + header64
-}
-
-// machine is what the ABI of an architecture asks of an executable.
-type machine struct {
-	class elf.Class
-	data  elf.Data
-	page  uint64 // The largest page size: the alignment of PT_LOAD. It has to divide base.
-}
-
-// machines are those that can be packed.
-var machines = map[elf.Machine]machine{
-	elf.EM_386:       {elf.ELFCLASS32, elf.ELFDATA2LSB, 0x1000},
-	elf.EM_AARCH64:   {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000},
-	elf.EM_ARM:       {elf.ELFCLASS32, elf.ELFDATA2LSB, 0x1000},
-	elf.EM_LOONGARCH: {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000},
-	elf.EM_MIPS:      {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000},
-	elf.EM_PPC64:     {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x10000},
-	elf.EM_RISCV:     {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x1000},
-	elf.EM_S390:      {elf.ELFCLASS64, elf.ELFDATA2MSB, 0x1000},
-	elf.EM_X86_64:    {elf.ELFCLASS64, elf.ELFDATA2LSB, 0x1000},
 }
 
 // Pack returns the packed executable of linked, the contents of a file that cmd/link wrote. It does not change linked.
@@ -70,7 +52,7 @@ var machines = map[elf.Machine]machine{
 // It wants the symbols main.entry, where the program starts, and main.next, right behind it, which main.entry runs on
 // into. An error says which symbol, section or field was not accepted, and why.
 func Pack(linked []byte) ([]byte, error) {
-	f, m, flags, err := open(linked)
+	f, page, flags, err := open(linked)
 	if err != nil {
 		return nil, err
 	}
@@ -88,15 +70,15 @@ func Pack(linked []byte) ([]byte, error) {
 	if err := checkData(f, symbols); err != nil {
 		return nil, err
 	}
-	return write(f, m, flags, code)
+	return write(f, page, flags, code)
 }
 
-// open parses linked as far as headers go, and returns its e_flags too, which debug/elf leaves out.
-func open(linked []byte) (*elf.File, machine, uint32, error) {
+// open parses linked as far as headers go. It returns the page size of its architecture too, and its e_flags, which
+// debug/elf leaves out.
+func open(linked []byte) (f *elf.File, page uint64, flags uint32, err error) {
 	const phnum32, phnum64, flags32, flags64, size32, size64 = 44, 56, 36, 48, 52, 64
-	var no machine
 	if len(linked) < size64 {
-		return nil, no, 0, fmt.Errorf("no ELF file: %d bytes are less than a header", len(linked))
+		return nil, 0, 0, fmt.Errorf("no ELF file: %d bytes are less than a header", len(linked))
 	}
 	// cmd/link writes wrong program headers if the code does not begin with a page, and debug/elf rightly refuses them. They
 	// are not needed: sections and symbols say it all. So hide them.
@@ -107,20 +89,18 @@ func open(linked []byte) (*elf.File, machine, uint32, error) {
 		at, flagsAt = phnum32, flags32
 	}
 	head[at], head[at+1] = 0, 0
-	f, err := elf.NewFile(&patched{head, bytes.NewReader(linked)})
+	f, err = elf.NewFile(&patched{head, bytes.NewReader(linked)})
 	if err != nil {
-		return nil, no, 0, fmt.Errorf("no ELF file that debug/elf reads: %w", err)
+		return nil, 0, 0, fmt.Errorf("no ELF file that debug/elf reads: %w", err)
 	}
-	m, ok := machines[f.Machine]
+	a, ok := arch.Of(f.FileHeader)
 	switch {
 	case !ok:
-		return nil, no, 0, fmt.Errorf("the machine %v is not known", f.Machine)
-	case f.Class != m.class || f.Data != m.data:
-		return nil, no, 0, fmt.Errorf("%v, %v; the ABI of %v here is %v, %v", f.Class, f.Data, f.Machine, m.class, m.data)
+		return nil, 0, 0, fmt.Errorf("no architecture is known for %v, %v, %v", f.Machine, f.Class, f.Data)
 	case f.Type != elf.ET_EXEC:
-		return nil, no, 0, fmt.Errorf("a file of type %v; only an executable at a fixed address, ET_EXEC, can be packed", f.Type)
+		return nil, 0, 0, fmt.Errorf("a file of type %v; only an executable at a fixed address, ET_EXEC, can be packed", f.Type)
 	}
-	return f, m, f.ByteOrder.Uint32(head[flagsAt:]), nil
+	return f, a.PageSize, f.ByteOrder.Uint32(head[flagsAt:]), nil
 }
 
 // patched reads a file whose beginning is another.
@@ -181,7 +161,7 @@ func findCode(f *elf.File, symbols []elf.Symbol) ([]byte, error) {
 	if text == nil || text.Type != elf.SHT_PROGBITS {
 		return nil, errors.New("section .text, the code, is missing")
 	}
-	if want := TextAddress(pointerSize(f)); text.Addr != want {
+	if want := TextAddress(f.Class); text.Addr != want {
 		return nil, fmt.Errorf("section .text is not linked for its place: it is at %#x; link with -T %#x", text.Addr, want)
 	}
 	var functions []elf.Symbol
@@ -295,22 +275,14 @@ func checkCovered(section *elf.Section, symbols []elf.Symbol) error {
 	return nil
 }
 
-// pointerSize returns the size of a pointer in bytes.
-func pointerSize(f *elf.File) int {
-	if f.Class == elf.ELFCLASS32 {
-		return 4
-	}
-	return 8
-}
-
 // write returns the packed file.
-func write(f *elf.File, m machine, flags uint32, code []byte) ([]byte, error) {
+func write(f *elf.File, page uint64, flags uint32, code []byte) ([]byte, error) {
 	ident := [elf.EI_NIDENT]byte{
 		0x7f, 'E', 'L', 'F',
 		elf.EI_CLASS: byte(f.Class), elf.EI_DATA: byte(f.Data), elf.EI_VERSION: byte(elf.EV_CURRENT),
 	}
 	var headers []any
-	if m.class == elf.ELFCLASS32 {
+	if f.Class == elf.ELFCLASS32 {
 		size := header32 + uint64(len(code))
 		if size > math.MaxInt32 || f.Entry > math.MaxUint32 {
 			return nil, errors.New("the code is too large for the class of 32 bits")
@@ -322,7 +294,7 @@ func write(f *elf.File, m machine, flags uint32, code []byte) ([]byte, error) {
 			},
 			&elf.Prog32{
 				Type: uint32(elf.PT_LOAD), Vaddr: base, Paddr: base, Filesz: uint32(size), Memsz: uint32(size),
-				Flags: uint32(elf.PF_R | elf.PF_X), Align: uint32(m.page),
+				Flags: uint32(elf.PF_R | elf.PF_X), Align: uint32(page),
 			},
 			&elf.Prog32{Type: uint32(elf.PT_GNU_STACK), Flags: uint32(elf.PF_R | elf.PF_W), Align: 4},
 		}
@@ -335,7 +307,7 @@ func write(f *elf.File, m machine, flags uint32, code []byte) ([]byte, error) {
 			},
 			&elf.Prog64{
 				Type: uint32(elf.PT_LOAD), Vaddr: base, Paddr: base, Filesz: size, Memsz: size,
-				Flags: uint32(elf.PF_R | elf.PF_X), Align: m.page,
+				Flags: uint32(elf.PF_R | elf.PF_X), Align: page,
 			},
 			&elf.Prog64{Type: uint32(elf.PT_GNU_STACK), Flags: uint32(elf.PF_R | elf.PF_W), Align: 8},
 		}
