@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"go/build"
+	"go/version"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +34,10 @@ import (
 	"example.com/pause/tools/freestanding/arch"
 	"example.com/pause/tools/freestanding/elfpack"
 )
+
+// Release is the one release of Go whose tools build such programs: the tricks depend on the inside of cmd/link. Every SDK
+// of that release gives the same bytes. docs/upgrading.md says how another one is tried.
+const Release = "go1.26"
 
 // DefaultVersion is the version of a program that has none.
 const DefaultVersion = "0"
@@ -48,11 +53,11 @@ const Tag = "freestanding"
 
 // Config says what to build.
 type Config struct {
-	SDK     string   // Root of a Go SDK: the folder with pkg/tool.
+	SDK     string   // Root of a Go SDK of Release: the folder with pkg/tool.
 	GOARCH  string   // Architecture of the program, as Go names it; one of arch.Names.
 	Program string   // Name of the program: 1 to 64 characters of printable ASCII, no blanks.
 	Version string   // Version of the program: 1 to 20 such characters. The text is name, blank, version, line end.
-	Srcs    []string // Go and assembly files. Those whose name or build constraint names another architecture are left out.
+	Srcs    []string // Go and assembly files. File names and build constraints choose: GOARCH, Linux, Release, Tag.
 }
 
 // The size flags: each makes the program smaller, or is what lets another do so.
@@ -98,11 +103,14 @@ func Link(c Config) (linked []byte, err error) {
 	if err := cmp.Or(checkWord("program", c.Program, maxProgram), checkWord("version", c.Version, maxVersion)); err != nil {
 		return nil, err
 	}
-	gofiles, asm, err := choose(c)
+	sdk, err := filepath.Abs(c.SDK)
 	if err != nil {
 		return nil, err
 	}
-	sdk, err := filepath.Abs(c.SDK)
+	if err := checkSDK(sdk); err != nil {
+		return nil, err
+	}
+	gofiles, asm, err := choose(c)
 	if err != nil {
 		return nil, err
 	}
@@ -128,9 +136,37 @@ func checkWord(what, word string, longest int) error {
 	return nil
 }
 
+// checkSDK returns an error that names both releases of Go if the SDK is not of Release. It asks the compiler, because the
+// file VERSION is not among what rules_go says an SDK's tools need.
+func checkSDK(sdk string) error {
+	out, err := tool(sdk, "compile", "-V").Output()
+	if err != nil {
+		return fmt.Errorf("%s is no Go SDK for this machine: %w; give the folder that `go env GOROOT` prints", sdk, err)
+	}
+	// The last word is the version, but for experiments: compile version go1.26.8 X:name
+	found, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(string(out)), "compile version "), " X:")
+	if version.Lang(found) != Release {
+		return fmt.Errorf("%s is %s, but programs without a runtime need %s.x: they depend on the inside of its linker; give such an SDK", sdk, found, Release)
+	}
+	return nil
+}
+
+// releaseTags returns the build tags that say which releases of Go the SDK can do: go1.1 to Release.
+func releaseTags() []string {
+	minor, err := strconv.Atoi(strings.TrimPrefix(Release, "go1."))
+	if err != nil {
+		panic(err)
+	}
+	var tags []string
+	for i := range minor {
+		tags = append(tags, "go1."+strconv.Itoa(i+1))
+	}
+	return tags
+}
+
 // choose returns the absolute names of the sources that are for the architecture: Go files and the one assembly file.
 func choose(c Config) (gofiles []string, asm string, err error) {
-	ctx := build.Context{GOOS: "linux", GOARCH: c.GOARCH, Compiler: "gc", BuildTags: []string{Tag}}
+	ctx := build.Context{GOOS: "linux", GOARCH: c.GOARCH, Compiler: "gc", BuildTags: []string{Tag}, ReleaseTags: releaseTags()}
 	for _, src := range c.Srcs {
 		abs, err := filepath.Abs(src)
 		if err != nil {
@@ -209,23 +245,30 @@ func (b builder) link(text string, gofiles []string, asm string) ([]byte, error)
 	return os.ReadFile(filepath.Join(b.dir, "linked"))
 }
 
-// run runs a tool of the SDK in the folder, with nothing of this process's environment.
-func (b builder) run(tool string, flags []string, args ...string) error {
-	path := filepath.Join(b.sdk, "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH, tool)
+// run runs a tool of the SDK in the folder.
+func (b builder) run(name string, flags []string, args ...string) error {
+	cmd := tool(b.sdk, name, slices.Concat(flags, args)...)
+	cmd.Dir = b.dir
+	cmd.Env = append(cmd.Env, "GOOS=linux", "GOARCH="+b.goarch, "GOROOT="+b.sdk, "TMPDIR="+b.dir)
+	cmd.Env = append(cmd.Env, b.arch.Env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		// What comes before the usage text says which flag is not known.
+		said, _, _ := strings.Cut(string(out), "\nusage: ")
+		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(said))
+	}
+	return nil
+}
+
+// tool returns the command that runs a tool of the SDK, with nothing of this process's environment.
+func tool(sdk, name string, args ...string) *exec.Cmd {
+	path := filepath.Join(sdk, "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH, name)
 	if runtime.GOOS == "windows" {
 		path += ".exe"
 	}
-	cmd := exec.Command(path, slices.Concat(flags, args)...)
-	cmd.Dir = b.dir
-	cmd.Env = append([]string{"GOOS=linux", "GOARCH=" + b.goarch, "GOROOT=" + b.sdk, "TMPDIR=" + b.dir}, b.arch.Env...)
-	out, err := cmd.CombinedOutput()
-	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%s is no Go SDK for this machine: %w", b.sdk, err)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w: %s", tool, err, bytes.TrimSpace(out))
-	}
-	return nil
+	cmd := exec.Command(path, args...)
+	cmd.Env = []string{}
+	return cmd
 }
 
 // versionHeader returns version.h: text as the bytes of assembly, in whole instructions.

@@ -226,3 +226,59 @@ func TestConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestReleaseTags: a file for a release of Go is built if the SDK is of that release or a later one. The files have an
+// error in them, by which it can be seen that they were built.
+func TestReleaseTags(t *testing.T) {
+	for constraint, built := range map[string]bool{
+		"go1.1": true, "go1.21": true, "!go1.21": false, freestanding.Release: true, freestanding.Release + "0": false,
+	} {
+		file := filepath.Join(t.TempDir(), "extra.go")
+		source := "//go:build freestanding && " + constraint + "\n\npackage main\n\nconst number int = `text`\n"
+		if err := os.WriteFile(file, []byte(source), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, err := freestanding.Build(freestanding.Config{
+			SDK: sdktest.SDK(t), GOARCH: "amd64", Program: "pause", Version: "1", Srcs: append(sdktest.Sources(t), file),
+		})
+		if got := err != nil && strings.Contains(err.Error(), "extra.go"); got != built {
+			t.Errorf("%s: built is %t (%v); want %t", constraint, got, err, built)
+		}
+	}
+}
+
+// TestAnotherSDK: an SDK that does not work is refused with its version and the one that is needed, and what a tool says
+// about its flags is one line.
+func TestAnotherSDK(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("skipped: the tools of the SDK are shell scripts")
+	}
+	for name, test := range map[string]struct{ version, want string }{
+		"older":       {"go1.25.14", "is go1.25.14, but programs without a runtime need go1.26.x"},
+		"later":       {"go1.27.4 X:nodwarf5", "is go1.27.4, but programs without a runtime need go1.26.x"},
+		"development": {"devel go1.28-0a1b2c3", "is devel go1.28-0a1b2c3, but programs without a runtime need go1.26.x"},
+		"usage":       {freestanding.Release + ".8", "asm: exit status 2: flag provided but not defined: -new"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sdk := t.TempDir()
+			tools := filepath.Join(sdk, "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH)
+			if err := os.MkdirAll(tools, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			for tool, script := range map[string]string{
+				"compile": "#!/bin/sh\necho 'compile version " + test.version + "'\n",
+				"asm":     "#!/bin/sh\nprintf 'flag provided but not defined: -new\\nusage: asm\\n  -a  all\\n'\nexit 2\n",
+			} {
+				if err := os.WriteFile(filepath.Join(tools, tool), []byte(script), 0o777); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := freestanding.Build(freestanding.Config{
+				SDK: sdk, GOARCH: "amd64", Program: "pause", Version: "1", Srcs: sdktest.Sources(t),
+			})
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "usage") {
+				t.Errorf("error is %v; want one with %q", err, test.want)
+			}
+		})
+	}
+}
