@@ -3,31 +3,11 @@ package hygiene
 import (
 	"fmt"
 	"net/url"
-	"os"
-	"os/user"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 )
-
-var (
-	usesLine   = regexp.MustCompile(`^\s*(?:- )?uses:\s*(\S+)(.*)$`)
-	pinnedUse  = regexp.MustCompile(`^[\w.-]+/[\w./-]+@[0-9a-f]{40}$`)
-	versionTag = regexp.MustCompile(`^\s+# v\d+(\.\d+)*$`)
-)
-
-// unpinned returns the lines of a workflow that use an action by anything but its full commit, with its version beside.
-func unpinned(name, content string) (problems []string) {
-	for i, line := range strings.Split(content, "\n") {
-		if m := usesLine.FindStringSubmatch(line); m != nil && !strings.HasPrefix(m[1], "./") &&
-			(!pinnedUse.MatchString(m[1]) || !versionTag.MatchString(m[2])) {
-			problems = append(problems, fmt.Sprintf("%s:%d: %s is not pinned as owner/name@COMMIT # vVERSION", name, i+1, m[1]))
-		}
-	}
-	return problems
-}
 
 var moduleDep = regexp.MustCompile(`bazel_dep\(name = "([^"]+)", version = "([^"]+)"`)
 
@@ -120,110 +100,6 @@ func otherVersions(files map[string]string) (problems []string) {
 	for name, version := range found {
 		if image != "" && version != image {
 			problems = append(problems, fmt.Sprintf("%s says version %s, and images/annotations.bzl says %s", name, version, image))
-		}
-	}
-	return problems
-}
-
-var mainFunc = regexp.MustCompile(`(?m)^func main\(\)`)
-
-// otherPrograms are those that are no commands for people, with the reason.
-var otherPrograms = map[string]string{
-	"pause":                    "it is what is shipped",
-	"sealed/prepare":           "bazelw builds and calls it, alone",
-	"tests/consumer":           "it is what another module would ship",
-	"bench/programs/idiomatic": "it is what is compared with",
-}
-
-// unlisted returns the programs among Go sources, by their names, whose labels are not in the BUILD file build.
-func unlisted(sources map[string]string, build string) (problems []string) {
-	for name, content := range sources {
-		dir := path.Dir(name)
-		if otherPrograms[dir] == "" && mainFunc.MatchString(content) && !strings.Contains(build, `"//`+dir+`"`) {
-			problems = append(problems, fmt.Sprintf("%s: the command //%s is not listed in tests/commands/BUILD.bazel", name, dir))
-		}
-	}
-	return problems
-}
-
-// names are what must not be in a tracked file: whose they are, and how they are found.
-type names []struct {
-	what    string
-	part    string // of whatever pattern finds; looking for it first spares most files the pattern, which is slow
-	pattern *regexp.Regexp
-}
-
-// machineNames asks the machine for its own names: the folder of the tree, the home folder, and the hosts that its package
-// managers and its proxy settings name. What the machine does not tell is covered by the forms that such names have.
-func machineNames(root string) names {
-	var all names
-	add := func(what, before, part, after string) {
-		all = append(all, struct {
-			what    string
-			part    string
-			pattern *regexp.Regexp
-		}{what, part, regexp.MustCompile(before + regexp.QuoteMeta(part) + after)})
-	}
-	// A path stands at the start of a word or of a string, and not where one string is added to another.
-	const before = "(?:^|[\\s=:(,`]|(?:^|[^+\\s])\\s*[\"'])"
-	add("the path of this tree", before, root, `(?:/|\b)`)
-	// The folder above is a name of this machine, unless every machine has it.
-	if above := filepath.Dir(root); !slices.Contains([]string{"/", "/build", "/home", "/mnt", "/opt", "/root", "/src", "/srv", "/tmp", "/usr", "/var"}, above) {
-		add("the folder above this tree", before, above, `(?:/|\b)`)
-	}
-	if me, err := user.Current(); err == nil && len(me.HomeDir) > 1 {
-		add("in the home folder", before, me.HomeDir+"/", `[\w.-]+/`)
-	}
-	for _, homes := range []string{"/home/", "/Users/"} {
-		add("a home folder", before, homes, `[a-z][\w.-]*/`)
-	}
-	add("a private host", "", "://", `[\w.-]+\.(internal|intranet|corp|lan|local|home\.arpa)\b`)
-	for _, host := range machineHosts() {
-		add("a host that this machine is set up with", `(?:^|[^\w.-])`, host, `\b`)
-	}
-	return all
-}
-
-var urlPattern = regexp.MustCompile(`https?://[^\s"'|,\]]+`)
-
-// machineHosts returns the hosts of the Go module proxy, the Debian mirrors and the HTTP proxies, and those that stand
-// for them where nothing is set.
-func machineHosts() []string {
-	// In two parts, so that this file may be searched as well.
-	hosts := []string{"proxy." + "golang.org", "deb." + "debian.org"}
-	var texts []string
-	for _, name := range []string{"GOPROXY", "GOSUMDB", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "PAUSE_MIRRORS"} {
-		texts = append(texts, os.Getenv(name))
-	}
-	files, _ := filepath.Glob("/etc/apt/sources.list.d/*")
-	for _, file := range append(files, "/etc/apt/sources.list") {
-		if content, err := os.ReadFile(file); err == nil {
-			texts = append(texts, string(content))
-		}
-	}
-	for _, text := range texts {
-		for _, match := range urlPattern.FindAllString(text, -1) {
-			if u, err := url.Parse(match); err == nil && u.Hostname() != "" && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1" {
-				hosts = append(hosts, u.Hostname())
-			}
-		}
-	}
-	slices.Sort(hosts)
-	return slices.Compact(hosts)
-}
-
-// find returns where content has one of the names.
-func (all names) find(name, content string) (problems []string) {
-	for _, n := range all {
-		if !strings.Contains(content, n.part) {
-			continue
-		}
-		number := 0
-		for line := range strings.Lines(content) {
-			number++
-			if found := n.pattern.FindString(line); found != "" {
-				problems = append(problems, fmt.Sprintf("%s:%d: %q is %s", name, number, strings.TrimSpace(found), n.what))
-			}
 		}
 	}
 	return problems

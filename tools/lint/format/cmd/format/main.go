@@ -18,6 +18,7 @@ import (
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/command/stage"
 	"example.com/pause/tools/lint/format"
+	"example.com/pause/tools/lint/tree"
 )
 
 func main() { newCommand().Main() }
@@ -46,7 +47,7 @@ func run(ctx context.Context, stdout io.Writer) (found int, err error) {
 	if root == "" {
 		return 0, errors.New("run it by `bazel run //tools:format`: it needs BUILD_WORKSPACE_DIRECTORY to know which tree to format")
 	}
-	module, err := format.ReadModule(root)
+	module, err := tree.ReadModule(root)
 	if err != nil {
 		return 0, err
 	}
@@ -54,7 +55,7 @@ func run(ctx context.Context, stdout io.Writer) (found int, err error) {
 	if err := gazelle(ctx); err != nil {
 		return 0, err
 	}
-	names, err := format.Tree(ctx, root)
+	names, err := tree.Files(ctx, root)
 	if err != nil {
 		return 0, err
 	}
@@ -76,7 +77,7 @@ func run(ctx context.Context, stdout io.Writer) (found int, err error) {
 }
 
 // file formats one file in place.
-func file(root, name string, module format.Module, stdout io.Writer) ([]string, error) {
+func file(root, name string, module tree.Module, stdout io.Writer) ([]string, error) {
 	full := filepath.Join(root, name)
 	content, err := os.ReadFile(full)
 	if err != nil {

@@ -1,4 +1,5 @@
-package format
+// Package tree tells what belongs to the source tree: the files that git tracks, and the module that go.mod describes.
+package tree
 
 import (
 	"context"
@@ -12,9 +13,9 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// Tree lists the regular files below root that git tracks, or would track if they were added, as paths below root with
+// Files lists the regular files below root that git tracks, or would track if they were added, as paths below root with
 // slashes. Symbolic links are left out: what they point to is listed on its own.
-func Tree(ctx context.Context, root string) ([]string, error) {
+func Files(ctx context.Context, root string) ([]string, error) {
 	// The tree may belong to another user than the one in the sealed root or the container.
 	cmd := exec.CommandContext(ctx, "git", "-c", "safe.directory=*", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0")
@@ -34,6 +35,14 @@ func Tree(ctx context.Context, root string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// Module is what go.mod says of the Go module.
+type Module struct {
+	// Path is the module's path, such as example.com/pause.
+	Path string
+	// Go is the language version, such as 1.26.8.
+	Go string
 }
 
 // ReadModule reads the go.mod in root.
