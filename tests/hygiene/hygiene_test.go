@@ -68,7 +68,7 @@ func TestSealedVersions(t *testing.T) {
 	for _, problem := range sealedVersions(read(t, "sealed/go_modules.txt"), read(t, "MODULE.bazel"), module(t).Go) {
 		t.Error(problem)
 	}
-	for _, problem := range otherGoVersion(string(read(t, root, "tools/freestanding.bzl")), module.Go) {
+	for _, problem := range otherGoVersion(read(t, "tools/freestanding.bzl"), module(t).Go) {
 		t.Error(problem)
 	}
 }
