@@ -16,8 +16,8 @@ import (
 	"example.com/pause/bench/lib/machine"
 	"example.com/pause/bench/lib/progress"
 	"example.com/pause/bench/programs/reference"
+	"example.com/pause/tests/lib/pid1"
 	"example.com/pause/tests/lib/targets"
-	"example.com/pause/tests/pid1"
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/command/stage"
 )

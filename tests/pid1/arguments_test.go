@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"example.com/pause/tests/pid1"
+	"example.com/pause/tests/lib/pid1"
 )
 
 // versionLine is what -v prints.

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/pid1"
 	"example.com/pause/tests/lib/targets"
-	"example.com/pause/tests/pid1"
 )
 
 // Asleep and reaping it makes exactly four different system calls, and for -v two.
@@ -71,6 +71,7 @@ func (s subject) filter(otherwise uint32, rules ...pid1.Rule) []unix.SockFilter 
 // The shipped seccomp profile gives as the program's own exactly the system calls that the binaries make, over all
 // architectures; whatever else it allows, it allows for the engine's sake and says so.
 func TestShippedProfile(t *testing.T) {
+	t.Parallel()
 	const env = "PAUSE_SECCOMP"
 	need.That(t, os.Getenv(env) != "", env+" is not set: it names deploy/seccomp/pause.json")
 	path, err := targets.Locate(env)

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"example.com/pause/tests/pid1"
+	"example.com/pause/tests/lib/pid1"
 )
 
 // A Program is one to measure.

@@ -6,8 +6,8 @@ import (
 
 	"example.com/pause/bench/latency/stop"
 	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/pid1"
 	"example.com/pause/tests/lib/targets"
-	"example.com/pause/tests/pid1"
 )
 
 func TestMain(m *testing.M) {

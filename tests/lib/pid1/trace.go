@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"example.com/pause/tests/lib/proc"
 )
 
 // A Stop is one halt of a traced program: just before a system call, or just after it.
@@ -17,10 +19,6 @@ type Stop struct {
 	Audit uint32 // AUDIT_ARCH_ constant of the call
 	Call  uint64
 	After bool // the call has returned
-	// Args are the call's arguments, before it only.
-	Args [6]uint64
-	// Result is what the call returned, after it only; a negative one is an error number.
-	Result int64
 }
 
 // syscallInfo is struct ptrace_syscall_info of linux/ptrace.h, as PTRACE_GET_SYSCALL_INFO fills it in; words holds the
@@ -34,7 +32,7 @@ type syscallInfo struct {
 }
 
 // Trace runs spec, which must have no scene, halts it before and after each of its system calls, and has each called
-// for every halt. Trace returns how the program ended. It is an error if that takes longer than Deadline: whoever
+// for every halt. Trace returns how the program ended. It is an error if that takes longer than proc.Deadline: whoever
 // traces a program that sleeps must end the sleep from within each, by a signal.
 func Trace(spec Spec, each func(Stop) error) (status unix.WaitStatus, err error) {
 	if spec.Scene != nil {
@@ -51,12 +49,12 @@ func Trace(spec Spec, each func(Stop) error) (status unix.WaitStatus, err error)
 		return 0, err
 	}
 	defer p.Kill()
-	watchdog := time.AfterFunc(Deadline, func() { _ = unix.Kill(p.Pid, unix.SIGKILL) })
+	watchdog := time.AfterFunc(proc.Deadline, func() { _ = unix.Kill(int(p.PID), unix.SIGKILL) })
 	defer watchdog.Stop()
 
 	var call syscallInfo
 	for options := unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_EXITKILL; ; {
-		_, err := unix.Wait4(p.Pid, &status, unix.WALL, nil)
+		_, err := unix.Wait4(int(p.PID), &status, unix.WALL, nil)
 		if err == unix.EINTR {
 			continue
 		}
@@ -66,19 +64,19 @@ func Trace(spec Spec, each func(Stop) error) (status unix.WaitStatus, err error)
 		if status.Exited() || status.Signaled() {
 			p.status = &status
 			if !watchdog.Stop() {
-				return status, fmt.Errorf("the traced program has not ended within %v", Deadline)
+				return status, fmt.Errorf("the traced program has not ended within %v", proc.Deadline)
 			}
 			return status, nil
 		}
 		deliver := 0
 		switch stop := status.StopSignal(); {
 		case options != 0: // the stop by which the kernel reports the execve
-			if err := unix.PtraceSetOptions(p.Pid, options); err != nil {
+			if err := unix.PtraceSetOptions(int(p.PID), options); err != nil {
 				return 0, fmt.Errorf("trace: %w", err)
 			}
 			options = 0
 		case stop == unix.SIGTRAP|0x80: // a system call
-			stop, err := readStop(p.Pid, &call)
+			stop, err := readStop(int(p.PID), &call)
 			if err != nil {
 				return 0, err
 			}
@@ -88,7 +86,7 @@ func Trace(spec Spec, each func(Stop) error) (status unix.WaitStatus, err error)
 		default: // a signal on its way
 			deliver = int(stop)
 		}
-		if err := unix.PtraceSyscall(p.Pid, deliver); err != nil && !errors.Is(err, syscall.ESRCH) {
+		if err := unix.PtraceSyscall(int(p.PID), deliver); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return 0, fmt.Errorf("trace: %w", err)
 		}
 	}
@@ -105,9 +103,9 @@ func readStop(pid int, call *syscallInfo) (Stop, error) {
 	switch info.Op {
 	case unix.PTRACE_SYSCALL_INFO_ENTRY:
 		*call = info
-		return Stop{Pid: pid, Audit: info.Audit, Call: info.Words[0], Args: [6]uint64(info.Words[1:])}, nil
+		return Stop{Pid: pid, Audit: info.Audit, Call: info.Words[0]}, nil
 	case unix.PTRACE_SYSCALL_INFO_EXIT:
-		return Stop{Pid: pid, Audit: call.Audit, Call: call.Words[0], After: true, Result: int64(info.Words[0])}, nil
+		return Stop{Pid: pid, Audit: call.Audit, Call: call.Words[0], After: true}, nil
 	}
 	return Stop{}, fmt.Errorf("PTRACE_GET_SYSCALL_INFO: unexpected stop %d", info.Op)
 }

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -23,11 +22,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/proc"
 )
-
-// Deadline is how long anything that is awaited here may take before it counts as never happening. What is awaited
-// takes microseconds; the rest is for machines that are busy with something else.
-const Deadline = 30 * time.Second
 
 // A Spec says what to run, as what, and in which scene.
 type Spec struct {
@@ -59,7 +55,7 @@ type Scene struct {
 
 // A Process is a running program.
 type Process struct {
-	Pid int // as the caller sees it
+	proc.PID
 
 	fd      int // pidfd
 	status  *unix.WaitStatus
@@ -127,7 +123,8 @@ func start(spec Spec, extra []*os.File, env []string, traced bool) (*Process, er
 		sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 		sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
-	p.Pid, err = syscall.ForkExec(spec.Path, spec.Argv, &syscall.ProcAttr{Files: files, Env: env, Sys: sys})
+	pid, err := syscall.ForkExec(spec.Path, spec.Argv, &syscall.ProcAttr{Files: files, Env: env, Sys: sys})
+	p.PID = proc.PID(pid)
 	runtime.KeepAlive(extra)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
@@ -171,7 +168,7 @@ func startScene(spec Spec) (*Process, error) {
 	}
 	p.ask, p.answer, p.answers = ask, answers, bufio.NewReader(answers)
 	report.Close()
-	err = failed.SetReadDeadline(time.Now().Add(Deadline))
+	err = failed.SetReadDeadline(time.Now().Add(proc.Deadline))
 	var message []byte
 	if err == nil {
 		message, err = io.ReadAll(failed)
@@ -201,12 +198,12 @@ func (p *Process) Ask(format string, args ...any) error {
 	if _, err := fmt.Fprintf(p.ask, format+"\n", args...); err != nil {
 		return err
 	}
-	if err := p.answer.SetReadDeadline(time.Now().Add(Deadline)); err != nil {
+	if err := p.answer.SetReadDeadline(time.Now().Add(proc.Deadline)); err != nil {
 		return err
 	}
 	line, err := p.answers.ReadString('\n')
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("the agent in the namespace has not answered within %v", Deadline)
+		return fmt.Errorf("the agent in the namespace has not answered within %v", proc.Deadline)
 	}
 	if err != nil {
 		return fmt.Errorf("the agent in the namespace ended: %w", err)
@@ -220,12 +217,12 @@ func (p *Process) Ask(format string, args ...any) error {
 // Signal sends s to the process from outside its namespace.
 func (p *Process) Signal(s syscall.Signal) error { return unix.PidfdSendSignal(p.fd, s, nil, 0) }
 
-// Wait waits until the process has ended, and returns how. It is an error if that takes longer than Deadline.
+// Wait waits until the process has ended, and returns how. It is an error if that takes longer than proc.Deadline.
 func (p *Process) Wait() (unix.WaitStatus, error) {
 	if p.status != nil {
 		return *p.status, nil
 	}
-	end := time.Now().Add(Deadline)
+	end := time.Now().Add(proc.Deadline)
 	for {
 		left := time.Until(end)
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}, int(max(left.Milliseconds(), 0)))
@@ -236,7 +233,7 @@ func (p *Process) Wait() (unix.WaitStatus, error) {
 			return 0, err
 		}
 		if n == 0 {
-			return 0, fmt.Errorf("process %d has not ended within %v: %s", p.Pid, Deadline, p.describe())
+			return 0, fmt.Errorf("process %d has not ended within %v: %s", p.PID, proc.Deadline, p.Describe())
 		}
 		return p.collect()
 	}
@@ -246,7 +243,7 @@ func (p *Process) Wait() (unix.WaitStatus, error) {
 func (p *Process) collect() (unix.WaitStatus, error) {
 	for {
 		var status unix.WaitStatus
-		_, err := unix.Wait4(p.Pid, &status, unix.WALL, nil)
+		_, err := unix.Wait4(int(p.PID), &status, unix.WALL, nil)
 		if err == unix.EINTR {
 			continue
 		}
@@ -263,8 +260,8 @@ func (p *Process) collect() (unix.WaitStatus, error) {
 // Kill ends the process, and its namespace with it, whatever it does, and waits until it is gone. A second call does
 // nothing.
 func (p *Process) Kill() {
-	if p.status == nil && p.Pid > 0 {
-		_ = unix.Kill(p.Pid, unix.SIGKILL)
+	if p.status == nil && p.PID > 0 {
+		_ = unix.Kill(int(p.PID), unix.SIGKILL)
 		_, _ = p.collect()
 	}
 	if p.fd >= 0 {
@@ -276,121 +273,4 @@ func (p *Process) Kill() {
 		p.answer.Close()
 		p.ask = nil
 	}
-}
-
-// AwaitSleep waits until the process sleeps in one of the given system calls; anything else that it may do until then
-// is its own affair. It is an error if the process ends, or if that takes longer than Deadline.
-func (p *Process) AwaitSleep(calls ...uint64) error {
-	path := p.proc("syscall")
-	return p.await("sleeps in its system call", func() (bool, error) {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return false, err
-		}
-		number, _, _ := strings.Cut(string(text), " ")
-		n, err := strconv.ParseUint(number, 10, 64)
-		if err != nil {
-			return false, nil // "running", or -1 outside of any call
-		}
-		for _, call := range calls {
-			if n == call {
-				return true, nil
-			}
-		}
-		return false, nil
-	})
-}
-
-// AwaitIdle waits until every thread of the process has slept for 20 ms on end. That is how a program is known to be
-// ready whose sleep may be in any system call; where the call is known, AwaitSleep is faster and exact.
-func (p *Process) AwaitIdle() error {
-	const enough = 20 * time.Millisecond
-	last, since := "", time.Now()
-	return p.await("is idle", func() (bool, error) {
-		tasks, err := filepath.Glob(p.proc("task/[0-9]*/status"))
-		if err != nil {
-			return false, err
-		}
-		now, asleep := "", true
-		for _, task := range tasks {
-			text, err := os.ReadFile(task)
-			if err != nil {
-				return false, nil // a thread that has ended meanwhile
-			}
-			for line := range strings.Lines(string(text)) {
-				switch {
-				case strings.HasPrefix(line, "State:"):
-					asleep = asleep && strings.Contains(line, "S (")
-				case strings.Contains(line, "ctxt_switches:"):
-					now += line
-				}
-			}
-		}
-		if !asleep || now != last {
-			last, since = now, time.Now()
-			return false, nil
-		}
-		return time.Since(since) >= enough, nil
-	})
-}
-
-// AwaitState waits until the process is in one of the states of /proc/PID/stat, such as "T" for stopped.
-func (p *Process) AwaitState(states string) error {
-	return p.await("is in state "+states, func() (bool, error) {
-		stat, err := p.Stat()
-		return err == nil && strings.Contains(states, stat.State), err
-	})
-}
-
-// AwaitNamespace waits until the PID namespace of the process holds exactly count processes, zombies included.
-func (p *Process) AwaitNamespace(count int) error {
-	last := -1
-	err := p.await(fmt.Sprintf("has %d processes in its namespace", count), func() (bool, error) {
-		inside, err := p.Namespace()
-		last = len(inside)
-		return last == count, err
-	})
-	if err != nil {
-		return fmt.Errorf("%w (%d processes were in it last)", err, last)
-	}
-	return nil
-}
-
-// await polls until done says so, at first without a pause, then ever less often.
-func (p *Process) await(what string, done func() (bool, error)) error {
-	end := time.Now().Add(Deadline)
-	pause := 10 * time.Microsecond
-	for tries := 0; ; tries++ {
-		ok, err := done()
-		if ok {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("process %d never %s: %w", p.Pid, what, err)
-		}
-		if tries < 50 {
-			runtime.Gosched()
-			continue
-		}
-		if stat, err := p.Stat(); err != nil || stat.State == "Z" {
-			return fmt.Errorf("process %d ended before it %s", p.Pid, what)
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("process %d never %s: %s", p.Pid, what, p.describe())
-		}
-		time.Sleep(pause)
-		pause = min(2*pause, 5*time.Millisecond)
-	}
-}
-
-// describe says what the process is doing, for error messages.
-func (p *Process) describe() string {
-	call, _ := os.ReadFile(p.proc("syscall"))
-	stat, _ := p.Stat()
-	return fmt.Sprintf("state %s, %d ticks of CPU time, /proc/PID/syscall %q", stat.State, stat.Ticks, strings.TrimSpace(string(call)))
-}
-
-// proc returns the path of one of the process's files in /proc.
-func (p *Process) proc(name string) string {
-	return filepath.Join("/proc", strconv.Itoa(p.Pid), name)
 }
