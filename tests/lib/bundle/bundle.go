@@ -4,19 +4,20 @@ package bundle
 
 import (
 	"archive/tar"
-	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
-	"example.com/pause/tools/oci"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -28,35 +29,58 @@ type Process struct {
 	GID  uint32
 }
 
-// Unpack writes the root filesystem of the image for this machine's architecture, from the OCI layout in the folder
-// layout, into the folder dest, which must exist. A layout with a single image is taken whatever its architecture.
+// Image returns the image for this machine's architecture from the OCI layout in the folder dir. A layout with a single image
+// is taken whatever its architecture.
+func Image(dir string) (v1.Image, error) {
+	// Bazel's sandbox has a link in the place of every file, which go-containerregistry takes for an attack. All of them lead
+	// into one folder.
+	marker, err := filepath.EvalSymlinks(filepath.Join(dir, "index.json"))
+	if err != nil {
+		return nil, err
+	}
+	top, err := layout.ImageIndexFromPath(filepath.Dir(marker))
+	if err != nil {
+		return nil, err
+	}
+	all := func(v1.Descriptor) bool { return true }
+	images, err := partial.FindImages(top, all)
+	if err != nil {
+		return nil, err
+	}
+	indexes, err := partial.FindIndexes(top, all)
+	if err != nil {
+		return nil, err
+	}
+	for _, index := range indexes {
+		matching, err := partial.FindImages(index, func(d v1.Descriptor) bool {
+			return d.Platform != nil && d.Platform.OS == "linux" && d.Platform.Architecture == runtime.GOARCH
+		})
+		if err != nil {
+			return nil, err
+		}
+		images = append(images, matching...)
+	}
+	if len(images) != 1 {
+		return nil, fmt.Errorf("%s: %d images for linux/%s, want one", dir, len(images), runtime.GOARCH)
+	}
+	return images[0], nil
+}
+
+// Unpack writes the root filesystem of the image that Image returns for layout into the folder dest, which must exist.
 func Unpack(layout, dest string) (Process, error) {
-	l, err := oci.Open(layout)
+	image, err := Image(layout)
 	if err != nil {
 		return Process{}, err
 	}
-	image, err := l.Only()
+	file, err := image.ConfigFile()
 	if err != nil {
-		return Process{}, err
+		return Process{}, fmt.Errorf("%s: %w", layout, err)
 	}
-	if image.Kind == oci.Index {
-		platform := v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
-		if runtime.GOARCH == "arm" {
-			platform.Variant = "v7"
-		}
-		if image, err = image.Select(platform); err != nil {
-			return Process{}, err
-		}
-	}
-	var config v1.Image
-	if err := json.Unmarshal(image.ConfigRaw, &config); err != nil {
-		return Process{}, fmt.Errorf("%s: config: %w", layout, err)
-	}
-	p := Process{Args: append(config.Config.Entrypoint, config.Config.Cmd...), Env: config.Config.Env}
+	p := Process{Args: slices.Concat(file.Config.Entrypoint, file.Config.Cmd), Env: file.Config.Env}
 	if len(p.Args) == 0 {
 		return Process{}, fmt.Errorf("%s: the image has neither entrypoint nor command", layout)
 	}
-	if p.UID, p.GID, err = ParseUser(config.Config.User); err != nil {
+	if p.UID, p.GID, err = parseUser(file.Config.User); err != nil {
 		return Process{}, fmt.Errorf("%s: %w", layout, err)
 	}
 	root, err := os.OpenRoot(dest)
@@ -64,22 +88,44 @@ func Unpack(layout, dest string) (Process, error) {
 		return Process{}, err
 	}
 	defer root.Close()
-	for _, layer := range image.Layers {
-		blob, err := l.Blob(layer.Digest)
-		if err != nil {
-			return Process{}, err
+	files := mutate.Extract(image)
+	defer files.Close()
+	for archive := tar.NewReader(files); ; {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return p, nil
 		}
-		err = apply(root, layer.MediaType, blob)
-		blob.Close()
+		if err == nil {
+			err = write(root, header, archive)
+		}
 		if err != nil {
-			return Process{}, fmt.Errorf("%s: layer %s: %w", layout, layer.Digest, err)
+			return Process{}, fmt.Errorf("%s: %w", layout, err)
 		}
 	}
-	return p, nil
 }
 
-// ParseUser reads UID or UID:GID. Names are an error: there is no passwd file in a pause image. "" is root.
-func ParseUser(user string) (uid, gid uint32, err error) {
+// write writes a member of a layer. A pause image has folders and files, and nothing else.
+func write(root *os.Root, header *tar.Header, content io.Reader) error {
+	name, mode := filepath.Clean(header.Name), header.FileInfo().Mode().Perm()
+	if header.Typeflag == tar.TypeDir {
+		return root.MkdirAll(name, 0o755)
+	}
+	if header.Typeflag != tar.TypeReg {
+		return fmt.Errorf("%s: type %q is not unpacked here", name, header.Typeflag)
+	}
+	if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, content)
+	return errors.Join(err, f.Close())
+}
+
+// parseUser reads UID or UID:GID. Names are an error: there is no passwd file in a pause image. "" is root.
+func parseUser(user string) (uid, gid uint32, err error) {
 	if user == "" {
 		return 0, 0, nil
 	}
@@ -93,62 +139,6 @@ func ParseUser(user string) (uid, gid uint32, err error) {
 		return 0, 0, fmt.Errorf("user %q is not numeric UID[:GID]", user)
 	}
 	return uint32(uid64), uint32(gid64), nil
-}
-
-func apply(root *os.Root, mediaType string, blob io.Reader) error {
-	switch {
-	case strings.HasSuffix(mediaType, "gzip"):
-		unzipped, err := gzip.NewReader(blob)
-		if err != nil {
-			return err
-		}
-		blob = unzipped
-	case !strings.HasSuffix(mediaType, "tar"):
-		return fmt.Errorf("media type %s: only tar, plain or gzip, is unpacked here", mediaType)
-	}
-	for archive := tar.NewReader(blob); ; {
-		header, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		name := strings.TrimPrefix(path.Clean("/"+header.Name), "/")
-		if strings.HasPrefix(path.Base(name), ".wh.") {
-			return fmt.Errorf("%s: whiteouts are not unpacked here", header.Name)
-		}
-		if dir := path.Dir(name); dir != "." {
-			if err := root.MkdirAll(dir, 0o755); err != nil {
-				return err
-			}
-		}
-		switch header.Typeflag {
-		case tar.TypeDir:
-			if name == "" {
-				continue
-			}
-			err = root.MkdirAll(name, 0o755)
-		case tar.TypeReg:
-			err = write(root, name, archive, header.FileInfo().Mode().Perm())
-		case tar.TypeSymlink:
-			err = root.Symlink(header.Linkname, name)
-		default:
-			err = fmt.Errorf("%s: type %q is not unpacked here", header.Name, header.Typeflag)
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-func write(root *os.Root, name string, content io.Reader, mode os.FileMode) error {
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, content)
-	return errors.Join(err, f.Close())
 }
 
 // Options says what container Config describes.

@@ -2,7 +2,9 @@ package bundle
 
 import (
 	"archive/tar"
+	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -10,53 +12,61 @@ import (
 	"strings"
 	"testing"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-
-	"example.com/pause/tools/oci"
 )
 
-// makeLayout writes an image with a layer of the given files; a name that ends in / is a folder.
+// makeLayout writes an OCI layout of an index of images with a layer of the given files, for this machine and for another one.
 func makeLayout(t *testing.T, user string, files ...tar.Header) string {
 	t.Helper()
-	dir := t.TempDir()
-	layer, err := os.Create(filepath.Join(dir, "layer.tar"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := tar.NewWriter(layer)
+	var content bytes.Buffer
+	w := tar.NewWriter(&content)
 	for _, header := range files {
 		if header.Typeflag == tar.TypeReg {
 			header.Size = 4
 		}
-		if err := w.WriteHeader(&header); err != nil {
-			t.Fatal(err)
-		}
+		check(t, w.WriteHeader(&header))
 		if header.Typeflag == tar.TypeReg {
-			w.Write([]byte("\x7fELF"))
+			_, err := w.Write([]byte("\x7fELF"))
+			check(t, err)
 		}
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
+	check(t, w.Close())
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil })
+	check(t, err)
+	here, err := mutate.AppendLayers(empty.Image, layer)
+	check(t, err)
+	here, err = mutate.Config(here, v1.Config{Entrypoint: []string{"/bin/pause"}, Env: []string{"A=b"}, User: user})
+	check(t, err)
+	index := v1.ImageIndex(empty.Index)
+	for arch, image := range map[string]v1.Image{runtime.GOARCH: here, "other": empty.Image} {
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{
+			Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}},
+		})
 	}
-	layer.Close()
-	out := filepath.Join(dir, "layout")
-	entrypoint, env := "/bin/pause", "A=b"
-	err = oci.BuildImage(out, oci.ImageOptions{
-		Platform: v1.Platform{OS: "linux", Architecture: runtime.GOARCH},
-		Layers:   []oci.Layer{{Path: layer.Name()}}, Entrypoint: &entrypoint, Env: &env, User: user,
-	})
+	dir := t.TempDir()
+	path, err := layout.Write(dir, empty.Index)
+	check(t, err)
+	check(t, path.AppendIndex(index))
+	return dir
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
 }
 
 // The root filesystem has the image's files with their modes, and the process is what the image's config says.
 func TestUnpack(t *testing.T) {
-	layout := makeLayout(t, "65535:65534", tar.Header{Name: "bin/pause", Mode: 0o555, Typeflag: tar.TypeReg})
+	dir := makeLayout(t, "65535:65534", tar.Header{Name: "bin/pause", Mode: 0o555, Typeflag: tar.TypeReg})
 	root := t.TempDir()
-	p, err := Unpack(layout, root)
+	p, err := Unpack(dir, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,22 +78,15 @@ func TestUnpack(t *testing.T) {
 	}
 }
 
-// A layer cannot write outside of the root, and what is not unpacked rightly is refused rather than unpacked wrongly.
+// What is not unpacked rightly is refused rather than unpacked wrongly.
 func TestUnpackRefuses(t *testing.T) {
-	outside := t.TempDir()
 	for name, files := range map[string][]tar.Header{
-		"a link out": {
-			{Name: "out", Linkname: outside, Typeflag: tar.TypeSymlink}, {Name: "out/file", Mode: 0o644, Typeflag: tar.TypeReg},
-		},
-		"a whiteout": {{Name: ".wh.pause", Typeflag: tar.TypeReg}},
-		"a device":   {{Name: "null", Typeflag: tar.TypeChar}},
+		"a link":   {{Name: "out", Linkname: "/etc", Typeflag: tar.TypeSymlink}},
+		"a device": {{Name: "null", Typeflag: tar.TypeChar}},
 	} {
 		if _, err := Unpack(makeLayout(t, "0", files...), t.TempDir()); err == nil {
 			t.Errorf("%s: no error", name)
 		}
-	}
-	if entries, _ := os.ReadDir(outside); len(entries) > 0 {
-		t.Errorf("written outside: %v", entries)
 	}
 	if _, err := Unpack(makeLayout(t, "nobody", tar.Header{Name: "f", Typeflag: tar.TypeReg}), t.TempDir()); err == nil {
 		t.Error("a user by name: no error")
@@ -91,14 +94,14 @@ func TestUnpackRefuses(t *testing.T) {
 }
 
 // Users are numbers; no user is root, no group is the root group.
-func TestParseUser(t *testing.T) {
+func TestUser(t *testing.T) {
 	for user, want := range map[string][2]uint32{"": {0, 0}, "7": {7, 0}, "65535:65534": {65535, 65534}} {
-		if uid, gid, err := ParseUser(user); err != nil || uid != want[0] || gid != want[1] {
+		if uid, gid, err := parseUser(user); err != nil || uid != want[0] || gid != want[1] {
 			t.Errorf("%q: got %d, %d, %v", user, uid, gid, err)
 		}
 	}
 	for _, user := range []string{"nobody", "1:", ":1", "-1", "4294967296"} {
-		if _, _, err := ParseUser(user); err == nil {
+		if _, _, err := parseUser(user); err == nil {
 			t.Errorf("%q: no error", user)
 		}
 	}
