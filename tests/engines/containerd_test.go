@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"example.com/pause/tests/lib/need"
-	"example.com/pause/tools/oci"
 )
 
 // TestContainerd: containerd runs the image, started by ctr, and keeps every promise.
@@ -49,9 +48,7 @@ func startContainerd(t *testing.T, config func(major int) string) *containerd {
 	}
 	text += fmt.Sprintf("\n[grpc]\n  address = %q\n", d.address)
 	path := filepath.Join(dir, "config.toml")
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(path, []byte(text), 0o644))
 	daemon(t, d.address, program, "--config", path)
 	return d
 }
@@ -88,13 +85,17 @@ func daemon(t *testing.T, socket, name string, args ...string) {
 	})
 }
 
-// load imports the image into a namespace of containerd, and checks that it is known by the digest that it was built with.
+// load imports the image's archive of all architectures into a namespace of containerd, checks that it is known by the digest
+// that it was built with, and calls it reference.
 func (d *containerd) load(t *testing.T, namespace string) {
 	t.Helper()
-	run(t, d.ctr, d.args(namespace, "images", "import", archive(t, oci.FormatOCI))...)
-	manifest := image(t)
-	if list := run(t, d.ctr, d.args(namespace, "images", "list")...); !strings.Contains(list, string(manifest.Desc.Digest)) {
-		t.Errorf("containerd does not know the image by its digest %s:\n%s", manifest.Desc.Digest, list)
+	run(t, d.ctr, d.args(namespace, "images", "import", file(t, "PAUSE_ARCHIVE"))...)
+	// With the CRI it also has a name that is a digest; names come sorted.
+	names := strings.Fields(run(t, d.ctr, d.args(namespace, "images", "list", "--quiet")...))
+	run(t, d.ctr, d.args(namespace, "images", "tag", names[0], reference)...)
+	digest := digest(t)
+	if list := run(t, d.ctr, d.args(namespace, "images", "list", "name=="+reference)...); !strings.Contains(list, digest) {
+		t.Errorf("containerd does not know the image by its digest %s:\n%s", digest, list)
 	}
 }
 

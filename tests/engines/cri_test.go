@@ -17,6 +17,7 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/proc"
 )
 
 // TestSandbox: containerd, configured as deploy/sandbox says and asked through the Container Runtime Interface as the
@@ -34,9 +35,7 @@ func TestSandbox(t *testing.T) {
 	})
 	d.load(t, "k8s.io")
 	conn, err := grpc.NewClient("unix://"+d.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() { conn.Close() })
 	k := kubelet{cri.NewRuntimeServiceClient(conn), cri.NewImageServiceClient(conn), temp(t)}
 	k.awaitCondition(t, cri.RuntimeReady) // the interface comes up after the socket
@@ -64,7 +63,7 @@ func TestSandbox(t *testing.T) {
 			profile *cri.SecurityProfile
 		}{
 			{"DefaultSeccomp", &cri.SecurityProfile{ProfileType: cri.SecurityProfile_RuntimeDefault}},
-			{"ShippedSeccomp", &cri.SecurityProfile{ProfileType: cri.SecurityProfile_Localhost, LocalhostRef: seccompProfile(t)}},
+			{"ShippedSeccomp", &cri.SecurityProfile{ProfileType: cri.SecurityProfile_Localhost, LocalhostRef: file(t, "PAUSE_SECCOMP")}},
 		} {
 			t.Run(network.name+"/"+seccomp.name, func(t *testing.T) {
 				if network.mode == cri.NamespaceMode_POD {
@@ -138,7 +137,7 @@ func (k kubelet) pod(t *testing.T, network cri.NamespaceMode, seccomp *cri.Secur
 
 // container runs the image as a container of the pod, with the security context of deploy/base.
 func (k kubelet) container(t *testing.T, pod string, config *cri.PodSandboxConfig, namespaces *cri.NamespaceOption,
-	seccomp *cri.SecurityProfile, sandbox int,
+	seccomp *cri.SecurityProfile, sandbox proc.PID,
 ) {
 	t.Helper()
 	created, err := k.runtime.CreateContainer(t.Context(), &cri.CreateContainerRequest{
@@ -175,24 +174,20 @@ func (k kubelet) container(t *testing.T, pod string, config *cri.PodSandboxConfi
 }
 
 // checkSandbox checks a sandbox, whose security context is the engine's business where the pod says nothing.
-func checkSandbox(t *testing.T, pid int) {
+func checkSandbox(t *testing.T, pid proc.PID) {
 	t.Helper()
 	checkProgram(t, pid)
-	for field, want := range map[string]string{
+	checkStatus(t, pid, map[string]string{
 		"Threads": "1",
 		"Uid":     "65535 65535 65535 65535",
 		"Gid":     "65535 65535 65535 65535",
 		"CapEff":  "0000000000000000",
 		"Seccomp": "2",
-	} {
-		if got := status(pid, field); got != want {
-			t.Errorf("%s of the sandbox is %q, want %q", field, got, want)
-		}
-	}
+	})
 }
 
 // podStatus returns the status of a pod and the PID of its sandbox.
-func (k kubelet) podStatus(t *testing.T, id string) (*cri.PodSandboxStatus, int) {
+func (k kubelet) podStatus(t *testing.T, id string) (*cri.PodSandboxStatus, proc.PID) {
 	t.Helper()
 	answer, err := k.runtime.PodSandboxStatus(t.Context(), &cri.PodSandboxStatusRequest{PodSandboxId: id, Verbose: true})
 	if err != nil {
@@ -202,7 +197,7 @@ func (k kubelet) podStatus(t *testing.T, id string) (*cri.PodSandboxStatus, int)
 }
 
 // containerStatus returns the status of a container and its PID.
-func (k kubelet) containerStatus(t *testing.T, id string) (*cri.ContainerStatus, int) {
+func (k kubelet) containerStatus(t *testing.T, id string) (*cri.ContainerStatus, proc.PID) {
 	t.Helper()
 	answer, err := k.runtime.ContainerStatus(t.Context(), &cri.ContainerStatusRequest{ContainerId: id, Verbose: true})
 	if err != nil {
@@ -212,9 +207,9 @@ func (k kubelet) containerStatus(t *testing.T, id string) (*cri.ContainerStatus,
 }
 
 // infoPID reads the PID from the information that containerd adds to a verbose status.
-func infoPID(t *testing.T, info map[string]string) int {
+func infoPID(t *testing.T, info map[string]string) proc.PID {
 	t.Helper()
-	var values struct{ PID int }
+	var values struct{ PID proc.PID }
 	if err := json.Unmarshal([]byte(info["info"]), &values); err != nil {
 		t.Fatalf("verbose status %q: %v", info, err)
 	}
@@ -222,12 +217,10 @@ func infoPID(t *testing.T, info map[string]string) int {
 }
 
 // link returns where a symbolic link of process pid below /proc points.
-func link(t *testing.T, pid int, name string) string {
+func link(t *testing.T, pid proc.PID, name string) string {
 	t.Helper()
-	target, err := os.Readlink(fmt.Sprintf("/proc/%d/%s", pid, name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	target, err := os.Readlink(pid.Path(name))
+	check(t, err)
 	return target
 }
 
@@ -235,14 +228,12 @@ func link(t *testing.T, pid int, name string) string {
 // need besides.
 func criConfig(t *testing.T, major int, plugins, conf string) string {
 	t.Helper()
-	path, runtime := file(t, envContainerd2, "../../deploy/sandbox/containerd-2.toml"), "io.containerd.cri.v1.runtime"
+	path, runtime := file(t, "PAUSE_CONTAINERD_2"), "io.containerd.cri.v1.runtime"
 	if major < 2 {
-		path, runtime = file(t, envContainerd1, "../../deploy/sandbox/containerd-1.toml"), "io.containerd.grpc.v1.cri"
+		path, runtime = file(t, "PAUSE_CONTAINERD_1"), "io.containerd.grpc.v1.cri"
 	}
 	shipped, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	if !strings.Contains(string(shipped), `"`+reference+`"`) {
 		t.Fatalf("%s does not name the image %s", path, reference)
 	}
@@ -257,9 +248,7 @@ func criConfig(t *testing.T, major int, plugins, conf string) string {
 		// cannot be told to do without cgroups, but crun can.
 		wrapper := filepath.Join(temp(t), "crun")
 		script := fmt.Sprintf("#!/bin/sh\nexec %s --cgroup-manager=disabled \"$@\"\n", need.Program(t, "crun", "crun"))
-		if err := os.WriteFile(wrapper, []byte(script), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.WriteFile(wrapper, []byte(script), 0o755))
 		text += fmt.Sprintf("\n[plugins.%q.containerd.runtimes.runc]\n  runtime_type = \"io.containerd.runc.v2\"\n", runtime)
 		text += fmt.Sprintf("\n[plugins.%q.containerd.runtimes.runc.options]\n  BinaryName = %q\n", runtime, wrapper)
 	}
@@ -295,9 +284,7 @@ func addNetwork(t *testing.T, k kubelet, conf string) {
     "ipam": {"type": "host-local", "dataDir": %q, "ranges": [[{"subnet": "10.88.0.0/24"}]]}
   }]
 }`, filepath.Join(k.logs, "addresses"))
-	if err := os.WriteFile(filepath.Join(conf, "10-pause.conflist"), []byte(network), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(filepath.Join(conf, "10-pause.conflist"), []byte(network), 0o644))
 	k.awaitCondition(t, cri.NetworkReady)
 }
 

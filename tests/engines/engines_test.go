@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"testing"
 	"time"
+
+	"example.com/pause/tests/lib/proc"
 )
 
 // gracePeriod is what Docker and Podman grant a container between SIGTERM and SIGKILL; Kubernetes grants thirty seconds.
@@ -26,7 +28,7 @@ type engine interface {
 
 // A container was started by an engine. It is removed when its test ends.
 type container struct {
-	pid int // as this PID namespace has it
+	pid proc.PID // as this PID namespace has it
 	// stop asks the engine to end the container with SIGTERM, and returns the container's exit code.
 	stop func(t *testing.T) int
 }
@@ -44,7 +46,7 @@ func promises(t *testing.T, e engine) {
 		filtered bool
 	}{
 		{unnamed, "", e.filters()},
-		{"ShippedSeccomp", seccompProfile(t), true},
+		{"ShippedSeccomp", file(t, "PAUSE_SECCOMP"), true},
 	} {
 		t.Run(profile.name, func(t *testing.T) {
 			c := e.start(t, profile.path)

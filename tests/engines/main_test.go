@@ -1,65 +1,71 @@
 package engines
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"example.com/pause/tests/lib/cgroup"
+	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/need"
 )
 
 // Engines leave things behind: shims, mounts, network namespaces, cgroups. So the tests run inside namespaces of their
 // own (mount, PID, network, IPC, UTS, cgroup) that die with them, whatever the engines do, and below one cgroup that is
-// removed afterwards. The test binary starts itself twice for that:
-//
-//	supervisor  the process that was called: makes the cgroup, starts init, removes the cgroup
-//	init        PID 1 of the new namespaces: mounts, reaps what engines orphan, ends when the tests end
-//	tests       runs the tests
+// removed afterwards. The test binary starts itself again for that, as PID 1 of the namespaces, as the tests in there, and as
+// the keeper of the cgroup; its first argument says so.
 const (
-	envStage   = "PAUSE_ENGINES_STAGE"
-	envRefused = "PAUSE_ENGINES_REFUSED"
-
-	stageInit  = "init"
-	stageTests = "tests"
+	stageInit   = "engines-init"
+	stageTests  = "engines-tests"
+	stageKeeper = "engines-keeper"
 )
+
+// refused is why the tests do not run in namespaces of their own.
+var refused error
 
 // workDir is where everything is put that a test or an engine writes: short, because the path of a socket may have 107
 // characters at most, and on a tmpfs that only the tests see.
 const workDir = "/run/pause"
 
-const (
-	cgroupMount  = "/sys/fs/cgroup"
-	cgroupPrefix = "pause-engines-" // and the PID of the supervisor
-)
+const cgroupMount = "/sys/fs/cgroup"
 
 func TestMain(m *testing.M) {
+	stage := ""
+	if len(os.Args) > 1 {
+		stage = os.Args[1]
+	}
 	var code int
-	switch stage := os.Getenv(envStage); {
-	case stage == stageTests:
-		code = m.Run()
-	case stage == stageInit:
-		code = initProcess()
-	case os.Geteuid() != 0:
-		code = m.Run() // every test skips, with the reason
-	default:
-		var err error
-		if code, err = supervise(); err != nil {
-			os.Setenv(envRefused, err.Error())
-			code = m.Run()
+	var err error
+	switch stage {
+	case stageKeeper:
+		err = cgroup.Keep(os.Args[2:])
+	case stageInit:
+		if err = prepare(); err == nil {
+			err = jail.Init(append([]string{stageTests}, os.Args[2:]...))
 		}
+	case stageTests:
+		os.Args = slices.Delete(os.Args, 1, 2)
+		var report func(any) error
+		if report, err = jail.Enter(new(any)); err == nil {
+			err = report(m.Run())
+		}
+	default:
+		code, err = supervise(m)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tests/engines:", err)
+		code = 1
 	}
 	os.Exit(code)
 }
@@ -67,91 +73,48 @@ func TestMain(m *testing.M) {
 // isolated skips the test where engines cannot be run without leaving traces.
 func isolated(t *testing.T) {
 	t.Helper()
-	need.That(t, os.Geteuid() == 0, "container engines need root here; run the tests as root")
-	refused := os.Getenv(envRefused)
-	need.That(t, refused == "", "no namespaces of their own for the engines: "+refused)
+	t.Parallel()
+	need.That(t, refused == nil, fmt.Sprintf("no namespaces of their own for the engines: %v", refused))
 }
 
-// supervise runs the tests in namespaces of their own and returns their exit code. An error says that the machine does
-// not allow that, and that nothing was run.
-func supervise() (int, error) {
-	// The mount namespace belongs to this thread, and init must be started by it. The thread ends with the process.
+// supervise runs the tests in namespaces of their own and returns their exit code; where the machine does not allow that, it
+// runs them here, where all of them are skipped.
+func supervise(m *testing.M) (code int, err error) {
+	// The mount namespace belongs to this thread, and what is started must be started by it. The thread ends with the process.
 	runtime.LockOSThread()
+	tree, err := enclose()
+	if err != nil {
+		refused = err
+		return m.Run(), nil
+	}
+	defer func() { err = errors.Join(err, tree.Remove()) }()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	code = 1
+	o := jail.Options{Namespaces: unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS, Cgroup: filepath.Join(cgroupMount, tree.Name)}
+	err = jail.Run(ctx, o, append([]string{stageInit}, os.Args[1:]...), nil, func(line []byte) error { return json.Unmarshal(line, &code) })
+	return code, err
+}
+
+// enclose makes a mount namespace and, in it, the cgroup of the tests.
+func enclose() (*cgroup.Tree, error) {
+	if os.Geteuid() != 0 {
+		return nil, errors.New("container engines need root here; run the tests as root")
+	}
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		return 0, fmt.Errorf("unshare the mount namespace: %w", err)
+		return nil, fmt.Errorf("unshare the mount namespace: %w", err)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return 0, fmt.Errorf("make mounts private: %w", err)
+		return nil, fmt.Errorf("make mounts private: %w", err)
 	}
 	if err := mountCgroup(); err != nil {
-		return 0, err
+		return nil, err
 	}
-	removeStale()
-	cgroup := filepath.Join(cgroupMount, cgroupPrefix+strconv.Itoa(os.Getpid()))
-	if err := os.Mkdir(cgroup, 0o755); err != nil {
-		return 0, err
-	}
-	defer removeCgroup(cgroup)
-	dir, err := os.Open(cgroup)
-	if err != nil {
-		return 0, err
-	}
-	defer dir.Close()
-
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	cmd := self(stageInit)
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:   unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
-		Unshareflags: unix.CLONE_NEWCGROUP,
-		UseCgroupFD:  true,
-		CgroupFD:     int(dir.Fd()),
-		Pdeathsig:    syscall.SIGKILL,
-	}
-	if err := cmd.Start(); err != nil {
-		return 0, fmt.Errorf("start in new namespaces: %w", err)
-	}
-	go func() {
-		<-interrupted
-		cmd.Process.Kill() // and with init all that is in its PID namespace
-	}()
-	return exitCode(cmd.Wait()), nil
+	return cgroup.Make("pause-engines", []string{cgroupMount}, stageKeeper)
 }
 
-// initProcess is PID 1 of the namespaces: it mounts what is private to them, runs the tests, reaps, and returns their
-// exit code.
-func initProcess() int {
-	if err := prepare(); err != nil {
-		fmt.Fprintln(os.Stderr, "tests/engines: cannot prepare the namespaces:", err)
-		return 1
-	}
-	cmd := self(stageTests)
-	cmd.Env = append(cmd.Env, "TMPDIR="+workDir, "HOME="+workDir, "XDG_RUNTIME_DIR="+workDir)
-	if err := cmd.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, "tests/engines:", err)
-		return 1
-	}
-	for {
-		var status syscall.WaitStatus
-		switch pid, err := syscall.Wait4(-1, &status, 0, nil); {
-		case errors.Is(err, syscall.EINTR):
-		case err != nil:
-			fmt.Fprintln(os.Stderr, "tests/engines: wait:", err)
-			return 1
-		case pid == cmd.Process.Pid && status.Signaled():
-			return 128 + int(status.Signal())
-		case pid == cmd.Process.Pid:
-			return status.ExitStatus()
-		}
-	}
-}
-
-// prepare mounts a /proc for the PID namespace, the cgroups below ours, and a tmpfs where engines keep their state. It
-// moves this process to a leaf, because a cgroup that has processes cannot hand controllers to those below it.
+// prepare mounts the cgroups below ours, and a tmpfs where engines keep their state, and says so in the environment. It moves this process to a leaf, because a cgroup that has processes cannot hand controllers to those below it.
 func prepare() error {
-	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-		return fmt.Errorf("mount /proc: %w", err)
-	}
 	if err := mountCgroup(); err != nil {
 		return err
 	}
@@ -177,7 +140,7 @@ func prepare() error {
 			return err
 		}
 	}
-	return nil
+	return errors.Join(os.Setenv("TMPDIR", workDir), os.Setenv("HOME", workDir), os.Setenv("XDG_RUNTIME_DIR", workDir))
 }
 
 // scratch makes what is written below dir, if there is a dir, go to memory.
@@ -215,82 +178,3 @@ func mountCgroup() error {
 	}
 	return nil
 }
-
-// removeCgroup removes a cgroup and those below it, once the processes in them, which have been killed, are gone.
-func removeCgroup(root string) {
-	if events, err := os.Open(filepath.Join(root, "cgroup.events")); err == nil {
-		defer events.Close()
-		awaitEmpty(events)
-	}
-	var dirs []string
-	filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() {
-			dirs = append(dirs, path)
-		}
-		return nil
-	})
-	for _, dir := range slices.Backward(dirs) {
-		if err := os.Remove(dir); err != nil {
-			fmt.Fprintln(os.Stderr, "tests/engines: left behind:", err)
-		}
-	}
-}
-
-// awaitEmpty waits until no process is in the cgroup, or below it, whose cgroup.events is open, or until that takes too long.
-func awaitEmpty(events *os.File) {
-	content := make([]byte, 256)
-	for deadline := time.Now().Add(patience); ; {
-		// The kernel reports, as an exceptional condition, a change since the file was last read through this descriptor.
-		n, _ := events.ReadAt(content, 0)
-		left := time.Until(deadline)
-		if !holds(content[:n]) || left <= 0 {
-			return
-		}
-		unix.Poll([]unix.PollFd{{Fd: int32(events.Fd()), Events: unix.POLLPRI}}, int(left.Milliseconds())+1)
-	}
-}
-
-// removeStale removes the cgroups of runs that were killed too hard to do it themselves.
-func removeStale() {
-	cgroups, _ := filepath.Glob(filepath.Join(cgroupMount, cgroupPrefix+"*"))
-	for _, cgroup := range cgroups {
-		pid := strings.TrimPrefix(filepath.Base(cgroup), cgroupPrefix)
-		if _, err := os.Stat("/proc/" + pid); err != nil && !populated(cgroup) {
-			removeCgroup(cgroup)
-		}
-	}
-}
-
-// self is the command that runs this test binary again, with the same arguments, as stage.
-func self(stage string) *exec.Cmd {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), envStage+"="+stage)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	return cmd
-}
-
-// exitCode is the exit code for what Wait returned, as a shell would have it.
-func exitCode(err error) int {
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return 0
-	case !errors.As(err, &exit):
-		fmt.Fprintln(os.Stderr, "tests/engines:", err)
-		return 1
-	}
-	if status := exit.Sys().(syscall.WaitStatus); status.Signaled() {
-		return 128 + int(status.Signal())
-	}
-	return exit.ExitCode()
-}
-
-// populated reports whether a process, living or not yet reaped, is in the cgroup or below it.
-func populated(cgroup string) bool {
-	events, err := os.ReadFile(filepath.Join(cgroup, "cgroup.events"))
-	return err == nil && holds(events)
-}
-
-// holds reports whether the content of cgroup.events is that of a cgroup with a process.
-func holds(events []byte) bool { return strings.Contains(string(events), "populated 1\n") }

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"example.com/pause/tests/lib/need"
-	"example.com/pause/tools/oci"
+	"example.com/pause/tests/lib/proc"
 )
 
 // TestPodman: podman runs the image and keeps every promise.
@@ -22,9 +22,7 @@ func TestPodman(t *testing.T) {
 	dir := temp(t)
 	// Without a policy podman takes no image, and the machine's own may be missing or forbid this one.
 	policy := filepath.Join(dir, "policy.json")
-	if err := os.WriteFile(policy, []byte(`{"default": [{"type": "insecureAcceptAnything"}]}`), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(policy, []byte(`{"default": [{"type": "insecureAcceptAnything"}]}`), 0o644))
 	e := cli{program: program, flags: []string{
 		"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "runroot"), "--tmpdir", filepath.Join(dir, "tmp"),
 		"--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none", "--runtime", "crun",
@@ -33,7 +31,7 @@ func TestPodman(t *testing.T) {
 		// More than the limits of the machine would need the right to raise them.
 		"--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
 	}}
-	e.run(t, "load", "--signature-policy", policy, "--input", archive(t, oci.FormatOCI))
+	e.load(t, "--signature-policy", policy)
 	promises(t, e)
 }
 
@@ -48,14 +46,12 @@ func TestDocker(t *testing.T) {
 	socket := filepath.Join(dir, "sock")
 	// The machine's own configuration must not have a say.
 	config := filepath.Join(dir, "daemon.json")
-	if err := os.WriteFile(config, []byte("{}"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(config, []byte("{}"), 0o644))
 	daemon(t, socket, program, "--config-file", config, "--host", "unix://"+socket,
 		"--data-root", filepath.Join(dir, "root"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"),
 		"--storage-driver", "vfs", "--bridge", "none", "--iptables=false", "--ip-forward=false")
 	e := cli{program: client, flags: []string{"--host", "unix://" + socket}}
-	e.run(t, "load", "--input", archive(t, oci.FormatDocker))
+	e.load(t)
 	promises(t, e)
 }
 
@@ -72,6 +68,15 @@ func (cli) filters() bool { return true }
 func (e cli) run(t *testing.T, args ...string) string {
 	t.Helper()
 	return strings.TrimSpace(run(t, e.program, e.args(args...)...))
+}
+
+// load loads the image as its file for this machine has it, and calls it reference.
+func (e cli) load(t *testing.T, options ...string) {
+	t.Helper()
+	said := e.run(t, append([]string{"load", "--input", file(t, "PAUSE_TARBALL")}, options...)...)
+	// Loaded image: pause:latest
+	words := strings.Fields(said)
+	e.run(t, "tag", words[len(words)-1], reference)
 }
 
 func (e cli) args(args ...string) []string { return slices.Concat(e.flags, args) }
@@ -99,16 +104,12 @@ func (e cli) start(t *testing.T, profile string) container {
 	id := e.create(t, profile)
 	e.run(t, "start", id)
 	pid, err := strconv.Atoi(e.run(t, "inspect", "--format", "{{.State.Pid}}", id))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return container{pid: pid, stop: func(t *testing.T) int {
+	check(t, err)
+	return container{pid: proc.PID(pid), stop: func(t *testing.T) int {
 		t.Helper()
 		e.run(t, "stop", id)
 		code, err := strconv.Atoi(e.run(t, "wait", id))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		return code
 	}}
 }

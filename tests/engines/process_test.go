@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/pause/tests/lib/proc"
 	"example.com/pause/tests/lib/targets"
 )
 
@@ -34,54 +34,31 @@ func await(t *testing.T, what string, done func() bool, state func() string) {
 func temp(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(workDir, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
 }
 
-// proc reads a file of process pid below /proc; it is empty if the process is gone.
-func proc(pid int, name string) string {
-	content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
-	return strings.TrimSpace(string(content))
-}
-
-// status returns a field of /proc/PID/status, its words separated by single spaces.
-func status(pid int, field string) string {
-	for _, line := range strings.Split(proc(pid, "status"), "\n") {
-		if name, value, ok := strings.Cut(line, ":"); ok && name == field {
-			return strings.Join(strings.Fields(value), " ")
-		}
-	}
-	return ""
-}
-
 // awaitSleep waits until the process sleeps in the one system call in which the program waits for signals: a signal that
 // comes earlier is lost, because it goes to a PID 1 that has not said yet that it wants it.
-func awaitSleep(t *testing.T, pid int) {
+func awaitSleep(t *testing.T, pid proc.PID) {
 	t.Helper()
 	host, ok := targets.Host()
 	if !ok {
 		t.Fatal("tests/lib/targets does not know this machine's architecture")
 	}
-	want := strconv.FormatUint(host.Sleep(), 10) + " "
-	await(t, "the program to sleep in system call "+want, func() bool {
-		return strings.HasPrefix(proc(pid, "syscall")+" ", want)
-	}, func() string {
-		return fmt.Sprintf("state %q, system call %q, command line %q", status(pid, "State"), proc(pid, "syscall"), proc(pid, "cmdline"))
-	})
+	check(t, pid.AwaitSleep(host.Sleep()))
 }
 
 // checkProcess checks what the engine made of the image and of the options: it is the image's program that runs, once,
 // as the image's user, and it can do nothing.
-func checkProcess(t *testing.T, pid int, filtered bool) {
+func checkProcess(t *testing.T, pid proc.PID, filtered bool) {
 	t.Helper()
 	seccomp := "0"
 	if filtered {
 		seccomp = "2" // SECCOMP_MODE_FILTER
 	}
-	for field, want := range map[string]string{
+	status := checkStatus(t, pid, map[string]string{
 		"Threads":    "1",
 		"Uid":        "65535 65535 65535 65535",
 		"Gid":        "65535 65535 65535 65535",
@@ -92,35 +69,39 @@ func checkProcess(t *testing.T, pid int, filtered bool) {
 		"CapAmb":     "0000000000000000",
 		"NoNewPrivs": "1",
 		"Seccomp":    seccomp,
-	} {
-		if got := status(pid, field); got != want {
-			t.Errorf("%s of the process is %q, want %q", field, got, want)
-		}
-	}
-	if groups := status(pid, "Groups"); groups != "" && groups != "65535" {
+	})
+	if groups := status["Groups"]; groups != "" && groups != "65535" {
 		t.Errorf("supplementary groups of the process are %q, want none but its own", groups)
 	}
 	checkProgram(t, pid)
 	// Root outside of the container may write wherever the mount allows it.
-	probe := filepath.Join("/proc", strconv.Itoa(pid), "root", "probe")
-	if err := os.WriteFile(probe, nil, 0o600); !errors.Is(err, syscall.EROFS) {
+	if err := os.WriteFile(pid.Path("root/probe"), nil, 0o600); !errors.Is(err, syscall.EROFS) {
 		t.Errorf("writing into the container's root: %v, want: %v", err, syscall.EROFS)
 	}
 }
 
+// checkStatus compares fields of /proc/PID/status, and returns all of them.
+func checkStatus(t *testing.T, pid proc.PID, want map[string]string) map[string]string {
+	t.Helper()
+	status, err := pid.Status()
+	check(t, err)
+	for field, value := range want {
+		if status[field] != value {
+			t.Errorf("%s of the process is %q, want %q", field, status[field], value)
+		}
+	}
+	return status
+}
+
 // checkProgram checks that the process runs the very program that is in the image.
-func checkProgram(t *testing.T, pid int) {
+func checkProgram(t *testing.T, pid proc.PID) {
 	t.Helper()
 	root := filepath.Join(temp(t), "root")
 	process := unpack(t, root)
 	want, err := os.ReadFile(filepath.Join(root, process.Args[0]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile(fmt.Sprintf("/proc/%d/exe", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
+	got, err := os.ReadFile(pid.Path("exe"))
+	check(t, err)
 	if !bytes.Equal(got, want) {
 		t.Errorf("the process runs a program of %d bytes, not the image's of %d bytes", len(got), len(want))
 	}
@@ -128,33 +109,24 @@ func checkProgram(t *testing.T, pid int) {
 
 // checkReaps starts a process in the PID namespace of process pid, as a pod with a shared PID namespace does; orphans it,
 // so that the namespace's PID 1 inherits it; kills it; and waits until it is no longer there, not even as a zombie.
-func checkReaps(t *testing.T, pid int) {
+func checkReaps(t *testing.T, pid proc.PID) {
 	t.Helper()
 	// The inner shell starts its last command in the background and ends: that makes the orphan. Its standard output
 	// must not be the pipe that is read until the last writer is gone.
-	run(t, "nsenter", "--target", strconv.Itoa(pid), "--pid", "sh", "-c", `sh -c "sleep 1000 >/dev/null 2>&1 &"`)
-	orphan := 0
-	await(t, "the orphan to become a child of the program", func() bool {
-		orphan = childOf(pid)
-		return orphan != 0
-	}, func() string { return "not among its children" })
-	if err := syscall.Kill(orphan, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	await(t, "the orphan to be reaped", func() bool { return syscall.Kill(orphan, 0) != nil },
-		func() string { return status(orphan, "State") })
+	run(t, "nsenter", "--target", strconv.Itoa(int(pid)), "--pid", "sh", "-c", `sh -c "sleep 1000 >/dev/null 2>&1 &"`)
+	check(t, pid.AwaitChildren(1))
+	orphans, err := pid.Children()
+	check(t, err)
+	check(t, syscall.Kill(int(orphans[0]), syscall.SIGKILL))
+	check(t, pid.AwaitChildren(0))
 	awaitSleep(t, pid)
 }
 
-// childOf returns a child of process parent, or 0.
-func childOf(parent int) int {
-	entries, _ := os.ReadDir("/proc")
-	for _, entry := range entries {
-		if pid, err := strconv.Atoi(entry.Name()); err == nil && status(pid, "PPid") == strconv.Itoa(parent) {
-			return pid
-		}
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return 0
 }
 
 // run runs a command that must succeed, and returns what it printed on standard output.
@@ -195,9 +167,7 @@ func background(t *testing.T, name string, args ...string) command {
 	})
 	c := command{exec.Command(name, args...), make(chan struct{})}
 	c.Stdout, c.Stderr = log, log
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, c.Start())
 	go func() {
 		c.Wait()
 		close(c.ended)
@@ -235,7 +205,7 @@ func (c command) await(t *testing.T, what string, done func() bool) {
 }
 
 // awaitPID waits until the command has written a PID into the file, and returns it.
-func (c command) awaitPID(t *testing.T, file string) int {
+func (c command) awaitPID(t *testing.T, file string) proc.PID {
 	t.Helper()
 	pid := 0
 	c.await(t, "the PID in "+file, func() bool {
@@ -243,7 +213,7 @@ func (c command) awaitPID(t *testing.T, file string) int {
 		pid, _ = strconv.Atoi(strings.TrimSpace(string(content)))
 		return pid != 0
 	})
-	return pid
+	return proc.PID(pid)
 }
 
 // tail returns the end of content, at most n bytes.

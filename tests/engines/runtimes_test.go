@@ -70,19 +70,11 @@ func (r ociRuntime) bundle(t *testing.T, profile string, args ...string) string 
 	spec := bundle.Config(bundle.Options{Process: process, Root: "rootfs", Netns: true, Cgroup: "/pause", Proc: true})
 	if profile != "" {
 		content, err := os.ReadFile(profile)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal(content, &spec.Linux.Seccomp); err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
+		check(t, json.Unmarshal(content, &spec.Linux.Seccomp))
 	}
 	content, err := json.Marshal(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), content, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
+	check(t, os.WriteFile(filepath.Join(dir, "config.json"), content, 0o644))
 	return dir
 }
