@@ -10,15 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// config is nginx as Bazel documents it (https://bazel.build/remote/caching#nginx), with no file outside its folder, and
-// with the two ports of docs/remote-cache.md: the first is written to and read, the second only read. The one process is
-// also the one that a test kills.
+// config is nginx as docs/remote-cache.md has it for those who write, with no file outside its folder. Its one process is
+// also the one that is killed.
 const config = `daemon off;
 master_process off;
 pid "%[1]s/pid";
@@ -40,19 +38,13 @@ http {
       client_max_body_size 1G;
     }
   }
-  server {
-    listen 127.0.0.1:%[3]d;
-    root "%[1]s/store";
-    client_max_body_size 1G;
-  }
 }
 `
 
 // An nginx is a running cache server.
 type nginx struct {
 	dir  string // has store, the cache's content
-	url  string // the port that is written to and read
-	read string // the port that is only read
+	url  string
 	cmd  *exec.Cmd
 	done chan struct{} // closed once the process has ended
 }
@@ -67,41 +59,32 @@ func findNginx() (string, error) {
 	return "", errors.New("nginx is not here; install it (Debian: apt-get install nginx-light), or set PAUSE_NGINX to its path")
 }
 
-// startNginx starts a server whose store is in folder dir; a store that is there is kept. If size is not "", the store
-// is a file system of its own in memory, of that size (as mount's tmpfs takes it), and is seen by the server alone.
-func startNginx(program, dir, size string) (*nginx, error) {
+// startNginx starts a server whose store is in the new folder dir.
+func startNginx(program, dir string) (*nginx, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "store", "tmp"), 0o777); err != nil {
 		return nil, err
 	}
-	// Nobody can keep a port without listening on it: these are free, and are taken a moment later.
-	var ports [2]int
-	var listeners []net.Listener // both open at once, so that the ports are two
-	for i := range ports {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		listeners = append(listeners, listener)
-		ports[i] = listener.Addr().(*net.TCPAddr).Port
+	// Nobody can keep a port without listening on it: this one is free, and is taken a moment later.
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
 	}
-	for _, listener := range listeners {
-		listener.Close()
+	port := listener.Addr().(*net.TCPAddr).Port
+	if err := listener.Close(); err != nil {
+		return nil, err
 	}
-	conf := filepath.Join(dir, "nginx.conf")
-	text := fmt.Sprintf(config, dir, ports[0], ports[1])
+	text := fmt.Sprintf(config, dir, port)
 	if os.Geteuid() == 0 {
 		text = "user root;\n" + text
 	}
+	conf := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(conf, []byte(text), 0o666); err != nil {
 		return nil, err
 	}
-	args := []string{program, "-c", conf, "-p", dir, "-e", filepath.Join(dir, "error.log")}
-	if size != "" {
-		script := `mount -t tmpfs -o size="$1" cache "$2" && mkdir "$2/tmp" && shift 2 && exec "$@"`
-		args = append([]string{"unshare", "--mount", "--user", "--map-root-user", "sh", "-c", script, "sh", size, filepath.Join(dir, "store")}, args...)
+	n := &nginx{
+		dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", port), done: make(chan struct{}),
+		cmd: exec.Command(program, "-c", conf, "-p", dir, "-e", filepath.Join(dir, "error.log")),
 	}
-	n := &nginx{dir: dir, url: address(ports[0]), read: address(ports[1]), done: make(chan struct{})}
-	n.cmd = exec.Command(args[0], args[1:]...)
 	var said bytes.Buffer
 	n.cmd.Stderr = &said
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -129,79 +112,29 @@ func startNginx(program, dir, size string) (*nginx, error) {
 	}
 }
 
-// address is that of a port of the loopback interface.
-func address(port int) string { return fmt.Sprintf("http://127.0.0.1:%d", port) }
-
 // kill ends the server at once, as a crash would, and waits until it is gone.
 func (n *nginx) kill() {
 	n.cmd.Process.Kill() //nolint:errcheck // it may have ended by itself
 	<-n.done
 }
 
-// entries returns the files of the store that are under folder (ac for results of actions, cas for content).
-func (n *nginx) entries(folder string) ([]string, error) {
-	var files []string
-	err := filepath.WalkDir(filepath.Join(n.dir, "store", folder), func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type().IsRegular() {
-			files = append(files, path)
+// damage changes a byte in the middle of every blob of the store.
+func (n *nginx) damage() error {
+	found := false
+	err := filepath.WalkDir(filepath.Join(n.dir, "store", "cas"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
 		}
-		return err
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	return files, err
-}
-
-var digests = regexp.MustCompile(`[0-9a-f]{64}`)
-
-// Ways to damage a file of the store.
-var (
-	changeByte = func(file string) error { // one, in the middle
-		content, err := os.ReadFile(file)
+		content, err := os.ReadFile(path)
 		if err != nil || len(content) == 0 {
 			return err
 		}
+		found = true
 		content[len(content)/2] ^= 0x55
-		return os.WriteFile(file, content, 0o666)
+		return os.WriteFile(path, content, 0o666)
+	})
+	if err == nil && !found {
+		err = errors.New("the store has no blobs")
 	}
-	changeDigests = func(file string) error { // the first digit of every digest of a blob
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		found := digests.FindAllIndex(content, -1)
-		if len(found) == 0 {
-			return fmt.Errorf("%s names no blob", file)
-		}
-		for _, at := range found {
-			content[at[0]] = "123456789abcdef0"[strings.IndexByte("0123456789abcdef", content[at[0]])]
-		}
-		return os.WriteFile(file, content, 0o666)
-	}
-	halve = func(file string) error {
-		info, err := os.Stat(file)
-		if err != nil {
-			return err
-		}
-		return os.Truncate(file, info.Size()/2)
-	}
-	makeEmpty = func(file string) error { return os.Truncate(file, 0) }
-)
-
-// damage does something to every entry of a folder.
-func (n *nginx) damage(folder string, how func(file string) error) error {
-	files, err := n.entries(folder)
-	if err != nil {
-		return err
-	}
-	if len(files) == 0 {
-		return fmt.Errorf("the store has no %s/", folder)
-	}
-	for _, file := range files {
-		if err := how(file); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }

@@ -10,18 +10,17 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/pause/bench/fleet/drive"
 	"example.com/pause/bench/fleet/report"
 	"example.com/pause/tests/lib/need"
 )
 
 // A small fleet starts, sleeps in one thread a container, is measured, stops and is gone, with and without namespaces and
-// cgroups of its own; the result is on stdout, in the JSON and in the plot.
+// cgroups of its own; the result is on stdout and in the JSON.
 func TestFleet(t *testing.T) {
 	for _, isolation := range [][]string{nil, {"--netns", "--cgroup"}} {
 		dir := shared(t)
-		json, svg := filepath.Join(dir, "r.json"), filepath.Join(dir, "r.svg")
-		o := play(t, []trial{{Args: append([]string{layout(t), "--count=20", "--json=" + json, "--svg=" + svg}, isolation...)}})[0]
+		json := filepath.Join(dir, "r.json")
+		o := play(t, []trial{{Args: append([]string{layout(t), "--count=20", "--json=" + json}, isolation...)}})[0]
 		checkNothingLeft(t, "a small fleet", o)
 		if o.Status != 0 || !strings.Contains(o.Output, "memory each, kB") {
 			t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
@@ -39,9 +38,6 @@ func TestFleet(t *testing.T) {
 		}
 		if run.Netns != (isolation != nil) || run.Cgroup != (isolation != nil) || run.Start.Seconds <= 0 || run.StopSeconds <= 0 {
 			t.Errorf("got %+v", run)
-		}
-		if text, err := os.ReadFile(svg); err != nil || !strings.Contains(string(text), "</svg>") {
-			t.Errorf("plot: %v, %d bytes", err, len(text))
 		}
 	}
 }
@@ -123,18 +119,15 @@ func shared(t *testing.T) string {
 // Bad input is refused with a line that says what to do, before anything is started.
 func TestBadInputIsRefused(t *testing.T) {
 	t.Setenv(envLayout, "")
-	t.Setenv(envIdiomatic, "")
-	true_ := "--engine=/bin/true"
+	t.Setenv(envOrdinary, "")
+	engine, image := "--engine=/bin/true", "--layout=x"
 	for want, args := range map[string][]string{
-		"must be at least 1":              {"--count=0"},
-		"unexpected argument":             {"10000"},
-		"not both":                        {"--layout=a", "--rootfs=b"},
-		"--engine=no-such-engine":         {"--engine=no-such-engine", "--rootfs=x"},
-		"give --layout=FOLDER":            {true_},
-		"--compare needs --idiomatic":     {true_, "--rootfs=x", "--compare"},
-		"would not fit here":              {true_, "--rootfs=x", "--count=100000000"},
-		"no such file":                    {"--plan=no-such-file"},
-		"--pods-per-node and --scheduler": {"--plan=no-such-file", "--scheduler-rate=0"},
+		"must be at least 1":             {"--count=0"},
+		"unexpected argument":            {"10000"},
+		"--engine=no-such-engine":        {"--engine=no-such-engine", image},
+		"give --layout=FOLDER":           {engine},
+		"--compare needs an ordinary Go": {engine, image, "--compare"},
+		"would not fit here":             {engine, image, "--count=100000000"},
 	} {
 		var out, said strings.Builder
 		code := newCommand().Execute(t.Context(), args, &out, &said)
@@ -147,37 +140,15 @@ func TestBadInputIsRefused(t *testing.T) {
 	}
 }
 
-// The plan is the calculation that it prints: its result follows from the report and the flags.
-func TestPlan(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "r.json")
-	const measured = `{"runs": [
-		{"name": "pause", "count": 10, "memory": {"available_kb": 100}, "start": {"per_second": 999}},
-		{"name": "pause", "count": 10, "netns": true, "cgroup": true, "memory": {"available_kb": 300}, "start": {"per_second": 50}}]}`
-	if err := os.WriteFile(file, []byte(measured), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	var out, said strings.Builder
-	args := []string{"--plan=" + file, "--pods=1001", "--pods-per-node=100", "--scheduler-rate=10", "--supervisor-kb=700"}
-	if code := newCommand().Execute(t.Context(), args, &out, &said); code != 0 {
-		t.Fatalf("exit code %d: %s", code, said.String())
-	}
-	table := strings.Join(strings.Fields(out.String()), " ")
-	for _, want := range []string{"300 + 700 supervisor", "1000 kB", "70 %", "rounded up 11 ", "10 a second 100 s", "measured 2.0 s"} {
-		if !strings.Contains(table, want) {
-			t.Errorf("no %q in\n%s", want, out.String())
-		}
-	}
-}
-
 // Small fleets are measured before large ones, also those with cgroups, to which a large one adds; of one size, those that
 // leave most behind come last. The report keeps its own order.
 func TestTurns(t *testing.T) {
-	specs := []drive.Spec{
+	specs := []spec{
 		{Name: "large", Count: 10},
 		{Name: "small", Count: 1},
 		{Name: "other", Count: 1},
 		{Name: "netns", Count: 1, Netns: true},
-		{Name: "cgroup", Count: 1, Cgroup: "x"},
+		{Name: "cgroup", Count: 1, Cgroup: true},
 	}
 	if got, want := turns(specs), []int{1, 2, 3, 4, 0}; !slices.Equal(got, want) {
 		t.Errorf("got %v; want %v", got, want)

@@ -18,8 +18,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"example.com/pause/bench/fleet/cgroup"
-	"example.com/pause/bench/fleet/jail"
+	"example.com/pause/tests/lib/cgroup"
+	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/targets"
 )
@@ -36,9 +36,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case sceneFirst:
-			exitWith(jail.Init([]string{sceneMain}))
+			exit(jail.Init([]string{sceneMain}))
 		case sceneMain:
-			exitWith(scene())
+			exit(scene())
 		}
 	}
 	if os.Getenv(envCommand) == "1" {
@@ -46,14 +46,6 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
-}
-
-func exitWith(err error) {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "scene:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
 }
 
 // trial is a run of the command in a scene. Unless Victim is "", a process is sent Signal when Delay has passed; if it is gone
@@ -101,7 +93,7 @@ func play(t *testing.T, trials []trial) []outcome {
 	runtime.LockOSThread() // as jail.Run asks
 	defer runtime.UnlockOSThread()
 	var outcomes []outcome
-	err := jail.Run(t.Context(), []string{sceneFirst}, trials, func(line []byte) error {
+	err := jail.Run(t.Context(), jail.Options{}, []string{sceneFirst}, trials, func(line []byte) error {
 		var o outcome
 		err := json.Unmarshal(line, &o)
 		outcomes = append(outcomes, o)
@@ -118,9 +110,9 @@ func play(t *testing.T, trials []trial) []outcome {
 
 // scene plays trials, in the namespaces.
 func scene() error {
-	in := jail.Enter()
 	var trials []trial
-	if err := in.Orders(&trials); err != nil {
+	report, err := jail.Enter(&trials)
+	if err != nil {
 		return err
 	}
 	// Where programs leave files, there is nothing at first; an image in there stays to be seen at its place.
@@ -148,7 +140,7 @@ func scene() error {
 		if err != nil {
 			return err
 		}
-		if err := in.Report(o); err != nil {
+		if err := report(o); err != nil {
 			return err
 		}
 	}
@@ -236,13 +228,13 @@ func fleetCgroups(pattern string) ([]string, error) {
 	if err := unix.Stat("/proc/self/ns/pid", &namespace); err != nil {
 		return nil, err
 	}
-	hierarchies, err := cgroup.Hierarchies()
+	roots, err := cgroup.Hierarchies()
 	if err != nil {
 		return nil, err
 	}
 	var all []string
-	for _, h := range hierarchies {
-		groups, err := filepath.Glob(filepath.Join(h, fmt.Sprintf("pause-fleet-%d-*", namespace.Ino), pattern))
+	for _, h := range roots {
+		groups, err := filepath.Glob(filepath.Join(h, fmt.Sprintf("%s-%d-*", prefix, namespace.Ino), pattern))
 		if err != nil {
 			return nil, err
 		}
@@ -369,7 +361,7 @@ func checkNothingLeft(t *testing.T, what string, o outcome) {
 // A fleet with everything that can be left behind leaves nothing, whichever of its processes is interrupted or killed, at
 // whatever moment; and the command says in one line what happened.
 func TestNothingIsLeftWhenKilled(t *testing.T) {
-	args := []string{layout(t), "--count=25", "--netns", "--cgroup"}
+	args := []string{layout(t), "--count=8", "--netns", "--cgroup"}
 	// The moments are spread over as long as an undisturbed run takes.
 	took := play(t, []trial{{Args: args}})[0].Took
 	var trials []trial
@@ -385,7 +377,7 @@ func TestNothingIsLeftWhenKilled(t *testing.T) {
 		{theKeeper, syscall.SIGKILL},
 		{theEngine, syscall.SIGKILL},
 	} {
-		for range 4 {
+		for range 3 {
 			// A signal that comes before a Go program can wait for it just kills the program, which has nothing to leave yet.
 			trials = append(trials, trial{Args: args, Victim: kind.victim, Signal: kind.signal, Delay: took/10 + rand.N(took-took/10)})
 		}
@@ -422,7 +414,7 @@ func TestNothingIsLeftWhenKilled(t *testing.T) {
 // When everybody who could clean up is killed at once, containers and mounts go all the same, and the next run removes the
 // cgroups.
 func TestNextRunRemovesWhatTheDeadLeft(t *testing.T) {
-	args := []string{layout(t), "--count=25", "--cgroup"}
+	args := []string{layout(t), "--count=8", "--cgroup"}
 	outcomes := play(t, []trial{
 		{Args: args, Victim: everybody, Signal: syscall.SIGKILL, Cgroup: true},
 		{Args: []string{args[0], "--count=2", "--cgroup"}},

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +18,6 @@ import (
 	"time"
 
 	"example.com/pause/bench/lib/bazel"
-	"example.com/pause/bench/reproducible/compare"
 	"example.com/pause/tools/command"
 )
 
@@ -156,8 +156,10 @@ type matrix struct {
 	servers []bazel.Run
 }
 
-func (m *matrix) firstBase() string   { return filepath.Join(m.Dir, "base") }
-func (m *matrix) firstLayout() string { return filepath.Join(m.Dir, "layouts", variations[0].name) }
+func (m *matrix) firstBase() string { return filepath.Join(m.Dir, "base") }
+
+// layout is where the images of a row are kept.
+func (m *matrix) layout(v variation) string { return filepath.Join(m.Dir, "layouts", v.name) }
 
 // do does one row. differences is empty if every blob is the same, and the row did what it says.
 func (m *matrix) do(v variation) (counts bazel.Counts, differences []string, err error) {
@@ -165,6 +167,43 @@ func (m *matrix) do(v variation) (counts bazel.Counts, differences []string, err
 	if err := plant(here); err != nil {
 		return counts, nil, err
 	}
+	r, err := m.prepare(v, here)
+	if err != nil {
+		return counts, nil, err
+	}
+	m.servers = append(m.servers, r)
+	if counts, err = m.Do(m.ctx, v.name, r); err != nil {
+		return counts, nil, err
+	}
+	bin, err := bazel.Bin(r.OutputBase, v.compilationMode())
+	if err != nil {
+		return counts, nil, err
+	}
+	if err := os.CopyFS(m.layout(v), os.DirFS(filepath.Join(bin, "images", "pause"))); err != nil {
+		return counts, nil, err
+	}
+	if m.digest == "" {
+		m.digest, err = bazel.Digest(bin)
+		return counts, nil, err
+	}
+	if v.base {
+		// Two servers at once are one too many for a small machine.
+		if err := m.end(r.OutputBase); err != nil {
+			return counts, nil, err
+		}
+	} else if m.made == 0 {
+		m.made = counts.Executed()
+	}
+	differences = m.judge(v, counts)
+	if called, err := os.ReadFile(filepath.Join(here, "called")); err == nil {
+		differences = append(differences, "the build called programs of the machine: "+strings.Join(strings.Split(strings.TrimSpace(string(called)), "\n"), "; "))
+	}
+	found, err := compare(m.layout(variations[0]), m.layout(v))
+	return counts, append(differences, found...), err
+}
+
+// prepare makes everything as a row wants it, in its folder here, and returns the call of Bazel.
+func (m *matrix) prepare(v variation, here string) (bazel.Run, error) {
 	fill := func(values []string) []string {
 		filled := make([]string, len(values))
 		for i, value := range values {
@@ -172,28 +211,18 @@ func (m *matrix) do(v variation) (counts bazel.Counts, differences []string, err
 		}
 		return filled
 	}
-	mode := v.mode
-	if mode == "" {
-		mode = "fastbuild"
-	}
 	r := bazel.Run{
-		Workspace: m.Workspace, OutputBase: m.firstBase(), Command: "build", Log: m.Log, Wrap: fill(v.wrap),
+		Workspace: m.Workspace, OutputBase: m.firstBase(), Command: "build", Wrap: fill(v.wrap),
 		// The sealed root, which HOME would move, stays where it is.
 		Env:  append([]string{"BAZELW_CACHE=" + sealedCache()}, fill(v.env)...),
-		Args: []string{"--compilation_mode=" + mode},
+		Args: []string{"--compilation_mode=" + v.compilationMode()},
+	}
+	if v.base && m.digest != "" {
+		r.OutputBase = filepath.Join(here, "base")
 	}
 	tools := filepath.Join(m.Dir, "tools")
 	if v.user != 0 {
 		tools = filepath.Join(here, "tools")
-	}
-	if v.base {
-		r.OutputBase = filepath.Join(m.Dir, "base")
-		if m.digest != "" {
-			r.OutputBase = filepath.Join(here, "base")
-		}
-		if err := bazel.Seed(r.OutputBase, m.Repositories); err != nil {
-			return counts, nil, err
-		}
 	}
 	switch {
 	case v.cold || !v.base:
@@ -203,80 +232,72 @@ func (m *matrix) do(v variation) (counts bazel.Counts, differences []string, err
 	default:
 		r.Args = append(r.Args, "--disk_cache="+tools, shipped)
 	}
-	if v.folder != "" {
-		r.Workspace = filepath.Join(here, v.folder)
-		if err := copyCheckout(m.Workspace, r.Workspace, v.old); err != nil {
-			return counts, nil, err
-		}
-	}
+	r.Args = append(append(r.Args, fill(v.args)...), target)
 	if v.root {
 		r.Env = append(r.Env, "BAZELW_MODE=sealed", "BAZELW_CACHE="+filepath.Join(here, "sealed"))
+	}
+	if !v.base {
+		return r, m.forget(r.OutputBase)
+	}
+	if err := m.Seed(r.OutputBase); err != nil {
+		return r, err
+	}
+	if v.folder != "" {
+		r.Workspace = filepath.Join(here, v.folder)
+		if err := m.Copy(r.Workspace); err != nil {
+			return r, err
+		}
+	}
+	if v.old {
+		if err := age(r.Workspace); err != nil {
+			return r, err
+		}
 	}
 	if v.user != 0 {
 		r.Env = append(r.Env, "BAZELW_CACHE="+filepath.Join(here, "sealed"), "HOME="+filepath.Join(here, "home"), "USER=")
 		id := strconv.Itoa(v.user)
 		r.Wrap = append(r.Wrap, "setpriv", "--reuid="+id, "--regid="+id, "--clear-groups")
 		if out, err := exec.Command("chown", "-R", id+":"+id, here).CombinedOutput(); err != nil {
-			return counts, nil, fmt.Errorf("chown: %s", out)
+			return r, fmt.Errorf("chown: %s", out)
 		}
 	}
-	r.Args = append(append(r.Args, fill(v.args)...), target)
-	if !v.base {
-		// The server has the environment that it was started in.
-		if err := m.end(r.OutputBase); err != nil {
-			return counts, nil, err
+	return r, nil
+}
+
+// forget removes from an output base what the program's and the images' actions made, and ends its server, which has the
+// environment that it was started in.
+func (m *matrix) forget(base string) error {
+	if err := m.end(base); err != nil {
+		return err
+	}
+	bins, err := filepath.Glob(filepath.Join(base, "execroot", "_main", "bazel-out", "*", "bin"))
+	for _, bin := range bins {
+		err = errors.Join(err, bazel.Forget(bin))
+	}
+	return err
+}
+
+// age gives all files of a folder a date long gone.
+func age(dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
 		}
-		bins, err := filepath.Glob(filepath.Join(r.OutputBase, "execroot", "_main", "bazel-out", "*", "bin"))
-		if err != nil {
-			return counts, nil, err
-		}
-		for _, bin := range bins {
-			if err := bazel.Forget(bin); err != nil {
-				return counts, nil, err
-			}
-		}
+		return os.Chtimes(path, time.Time{}, time.Date(1999, 12, 31, 23, 59, 58, 0, time.UTC))
+	})
+}
+
+// judge says whether as many actions ran as the row is about: one that took its results from a cache shows nothing.
+func (m *matrix) judge(v variation, counts bazel.Counts) []string {
+	switch ran := counts.Executed(); {
+	case v.cached && ran > 0:
+		return []string{fmt.Sprintf("%d actions ran, and all should have come from the cache: %v", ran, counts.Runners)}
+	case !v.cached && ran == 0:
+		return []string{"no action ran, so that nothing was shown"}
+	case !v.base && ran < m.made:
+		return []string{fmt.Sprintf("%d actions ran, and it takes %d to make the images", ran, m.made)}
 	}
-	m.servers = append(m.servers, r)
-	line := m.Progress(v.name)
-	counts, err = r.Do(m.ctx)
-	line.Stop()
-	if err != nil {
-		return counts, nil, err
-	}
-	bin, err := bazel.Bin(r.OutputBase, mode)
-	if err != nil {
-		return counts, nil, err
-	}
-	kept := filepath.Join(m.Dir, "layouts", v.name)
-	if err := os.CopyFS(kept, os.DirFS(filepath.Join(bin, "images", "pause"))); err != nil {
-		return counts, nil, err
-	}
-	if v.base && m.digest != "" {
-		// Two servers at once are one too many for a small machine.
-		if err := m.end(r.OutputBase); err != nil {
-			return counts, nil, err
-		}
-	}
-	if m.digest == "" {
-		m.digest, err = bazel.Digest(bin)
-		return counts, nil, err
-	}
-	if !v.base && m.made == 0 {
-		m.made = counts.Executed()
-	}
-	switch {
-	case v.cached && counts.Executed() > 0:
-		differences = append(differences, fmt.Sprintf("%d actions ran, and all should have come from the cache: %v", counts.Executed(), counts.Runners))
-	case !v.cached && counts.Executed() == 0:
-		differences = append(differences, "no action ran, so that nothing was shown")
-	case !v.base && counts.Executed() < m.made:
-		differences = append(differences, fmt.Sprintf("%d actions ran, and it takes %d to make the images", counts.Executed(), m.made))
-	}
-	if called, err := os.ReadFile(filepath.Join(here, "called")); err == nil {
-		differences = append(differences, "the build called programs of the machine: "+strings.Join(strings.Split(strings.TrimSpace(string(called)), "\n"), "; "))
-	}
-	found, err := compare.Layouts(m.firstLayout(), kept)
-	return counts, append(differences, found...), err
+	return nil
 }
 
 // graph returns the lines of the images' action graph that contain a path of this machine.
@@ -286,11 +307,11 @@ func (m *matrix) graph() ([]string, error) {
 	}
 	var text bytes.Buffer
 	r := bazel.Run{
-		Workspace: m.Workspace, OutputBase: m.firstBase(), Command: "aquery", Log: m.Log, Stdout: &text,
+		Workspace: m.Workspace, OutputBase: m.firstBase(), Command: "aquery", Stdout: &text,
 		Args: []string{"--noshow_progress", "--include_file_write_contents", "deps(" + target + ")"},
 	}
 	m.servers = append(m.servers, r)
-	if _, err := r.Do(m.ctx); err != nil {
+	if _, err := m.Do(m.ctx, "action graph", r); err != nil {
 		return nil, err
 	}
 	if !strings.Contains(text.String(), "Mnemonic: OCICanonical") {
@@ -301,7 +322,7 @@ func (m *matrix) graph() ([]string, error) {
 		home = ""
 	}
 	paths := []string{m.Workspace, home + "/", m.Dir, m.Repositories, sealedCache(), os.TempDir() + "/"}
-	return compare.Paths(text.String(), paths), nil
+	return pathsIn(text.String(), paths), nil
 }
 
 // end ends the server of an output base, if this program started one.
@@ -336,53 +357,4 @@ func sealedCache() string {
 		return ""
 	}
 	return filepath.Join(cache, "pause-sealed")
-}
-
-// copyCheckout copies what git tracks, as it is now, and user.bazelrc not: it is of one developer.
-func copyCheckout(from, to string, old bool) error {
-	// The checkout may belong to another user than the one, root, who runs this.
-	out, err := exec.Command("git", "-c", "safe.directory=*", "-C", from, "ls-files", "-z").Output()
-	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			err = errors.New(strings.TrimSpace(string(exit.Stderr)))
-		}
-		return fmt.Errorf("git cannot list the files of %s: %w", from, err)
-	}
-	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
-		info, err := os.Lstat(filepath.Join(from, name))
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		path := filepath.Join(to, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			return err
-		}
-		if info.Mode().Type() == os.ModeSymlink {
-			target, err := os.Readlink(filepath.Join(from, name))
-			if err != nil {
-				return err
-			}
-			if err := os.Symlink(target, path); err != nil {
-				return err
-			}
-			continue
-		}
-		content, err := os.ReadFile(filepath.Join(from, name))
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, content, info.Mode().Perm()); err != nil {
-			return err
-		}
-		if old {
-			if err := os.Chtimes(path, time.Time{}, time.Date(1999, 12, 31, 23, 59, 58, 0, time.UTC)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

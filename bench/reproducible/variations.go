@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -43,6 +44,9 @@ type variation struct {
 	// skip returns why the row cannot be done on this machine, in the given scratch folder, or "".
 	skip func(dir string) string
 }
+
+// compilationMode is the mode of the row.
+func (v variation) compilationMode() string { return cmp.Or(v.mode, "fastbuild") }
 
 // variations is the matrix. The first row is what all others are compared with.
 var variations = []variation{

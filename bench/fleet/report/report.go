@@ -1,26 +1,23 @@
-// Package report holds what a fleet measured, and shows it: as JSON, as text, and as a plot.
+// Package report holds what a fleet measured, and shows it as text.
 package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
-	"example.com/pause/bench/fleet/meminfo"
-	"example.com/pause/bench/lib/machine"
-	"example.com/pause/bench/lib/percentile"
-	"example.com/pause/bench/lib/record"
+	"example.com/pause/bench/lib"
 )
 
 // Report is the outcome of one command.
 type Report struct {
-	Command string          `json:"command"` // the flags it was given
-	Machine machine.Machine `json:"machine"`
+	Command string `json:"command"` // the flags it was given
+	Machine string `json:"machine"` // as lib.Machine describes it
 	// Runs has the fleet that was asked for first, then those that it is compared with.
 	Runs []Run `json:"runs"`
 }
@@ -37,8 +34,8 @@ type Run struct {
 	Load        string `json:"load"` // of the machine in the minute before, as in /proc/loadavg
 	BinaryBytes int64  `json:"binary_bytes"`
 
-	Start  Start        `json:"start"`
-	Memory meminfo.Cost `json:"memory"` // of each container
+	Start  Start `json:"start"`
+	Memory Cost  `json:"memory"` // of each container
 	// Unsettled says that the machine's memory never came to rest around the fleet, so that Memory is that of others, too.
 	Unsettled     bool    `json:"unsettled,omitempty"`
 	RSSKB         int64   `json:"rss_kb"` // the median of all containers
@@ -56,10 +53,22 @@ type Start struct {
 	Seconds   float64   `json:"seconds"` // of all
 	MedianMS  float64   `json:"median_ms"`
 	P99MS     float64   `json:"p99_ms"`
-	MaxMS     float64   `json:"max_ms"`
 	PerSecond float64   `json:"per_second"`
 	Rate      []float64 `json:"rate"`         // containers a second, in each interval
 	Interval  float64   `json:"rate_seconds"` // the length of an interval
+}
+
+// Components are the parts that a sleeping container can be made of, as /proc/meminfo names them, in the order in which plots
+// stack them; see proc_meminfo(5). They overlap in nothing, but do not add up to the difference of what is available: that
+// counts about half of SReclaimable as available, and whatever else the machine does meanwhile.
+var Components = []string{"SUnreclaim", "PageTables", "KernelStack", "SReclaimable", "AnonPages", "Shmem", "Percpu"}
+
+// Cost is the memory that one container takes, in kB.
+type Cost struct {
+	// Available is how much the memory fell that programs can still get: the figure to plan with.
+	Available float64 `json:"available_kb"`
+	// Components are the increases of what Components names.
+	Components map[string]float64 `json:"components_kb"`
 }
 
 // maxIntervals is how finely the rate is told.
@@ -67,27 +76,29 @@ const maxIntervals = 60
 
 // NewStart sums up the latencies of all starts and when, since the first, each had started.
 func NewStart(total time.Duration, latencies, ends []time.Duration) Start {
-	s := Start{Seconds: total.Seconds()}
+	s := Start{Seconds: Round(total.Seconds())}
 	if len(latencies) == 0 {
 		return s
 	}
-	sorted := slices.Sorted(slices.Values(latencies))
-	s.MedianMS, s.P99MS, s.MaxMS = ms(percentile.Of(sorted, 50)), ms(percentile.Of(sorted, 99)), ms(percentile.Of(sorted, 100))
-	s.PerSecond = float64(len(ends)) / s.Seconds
+	ms := func(percent float64) float64 { return Round(lib.Percentile(latencies, percent).Seconds() * 1000) }
+	s.MedianMS, s.P99MS, s.PerSecond = ms(50), ms(99), Round(float64(len(ends))/total.Seconds())
 	n := min(maxIntervals, max(1, len(ends)/20))
-	s.Interval = s.Seconds / float64(n)
-	s.Rate = make([]float64, n)
+	s.Interval = Round(total.Seconds() / float64(n))
+	counts := make([]int, n)
 	for _, end := range ends {
-		i := min(n-1, int(end.Seconds()/s.Interval))
-		s.Rate[i] += 1 / s.Interval
+		counts[min(n-1, int(end.Seconds()/total.Seconds()*float64(n)))]++
+	}
+	for _, count := range counts {
+		s.Rate = append(s.Rate, math.Round(float64(count)*float64(n)/total.Seconds()))
 	}
 	return s
 }
 
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+// Round returns v with three digits after the point: more would only make differences noisy.
+func Round(v float64) float64 { return math.Round(v*1000) / 1000 }
 
-// Isolation names what each container of the run has beside the namespaces that all have.
-func (r Run) Isolation() string {
+// isolation names what each container of the run has beside the namespaces that all have.
+func (r Run) isolation() string {
 	var parts []string
 	if r.Netns {
 		parts = append(parts, "netns")
@@ -101,65 +112,55 @@ func (r Run) Isolation() string {
 // Label tells the run from the others of a report.
 func (r Run) Label() string {
 	label := r.Name
-	if isolation := r.Isolation(); isolation != "" {
+	if isolation := r.isolation(); isolation != "" {
 		label += ", " + isolation
 	}
 	return fmt.Sprintf("%s (%d)", label, r.Count)
 }
 
-// Text writes the report for people, with the digits that JSON keeps: a column for each run, ratios between those that were
-// measured alike, and what failed.
+// Text writes the report for people: a column for each run, ratios between those that were measured alike, and what failed.
 func (r Report) Text(w io.Writer) error {
-	r = r.rounded()
-	fmt.Fprintf(w, "%s\n\n", r.Machine)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	row := func(name string, value func(Run) string) {
-		fmt.Fprint(table, name, "\t")
+	var rows [][]string
+	row := func(name, format string, value func(Run) any) {
+		cells := []string{name}
 		for _, run := range r.Runs {
-			fmt.Fprint(table, value(run), "\t")
+			cells = append(cells, fmt.Sprintf(format, value(run)))
 		}
-		fmt.Fprintln(table)
+		rows = append(rows, cells)
 	}
-	f := func(format string, value func(Run) any) func(Run) string {
-		return func(run Run) string { return fmt.Sprintf(format, value(run)) }
+	row("", "%s", func(r Run) any { return r.Name })
+	row("isolation", "%s", func(r Run) any { return orDash(r.isolation()) })
+	row("engine", "%s", func(r Run) any { return r.Engine })
+	row("containers", "%d", func(r Run) any { return r.Count })
+	row("load before", "%s", func(r Run) any { return r.Load })
+	row("program, bytes", "%d", func(r Run) any { return r.BinaryBytes })
+	row("start, s", "%.2f", func(r Run) any { return r.Start.Seconds })
+	row("start, per second", "%.0f", func(r Run) any { return r.Start.PerSecond })
+	row("start, median ms", "%.1f", func(r Run) any { return r.Start.MedianMS })
+	row("start, p99 ms", "%.1f", func(r Run) any { return r.Start.P99MS })
+	row("memory each, kB", "%s", func(r Run) any { return r.memory() })
+	for _, name := range Components {
+		row("of it "+name, "%.1f", func(r Run) any { return r.Memory.Components[name] })
 	}
-	row("", func(r Run) string { return r.Name })
-	row("isolation", func(r Run) string {
-		if i := r.Isolation(); i != "" {
-			return i
-		}
-		return "-"
-	})
-	row("engine", func(r Run) string { return r.Engine })
-	row("containers", f("%d", func(r Run) any { return r.Count }))
-	row("load before", func(r Run) string { return r.Load })
-	row("program, bytes", f("%d", func(r Run) any { return r.BinaryBytes }))
-	row("start, s", f("%.2f", func(r Run) any { return r.Start.Seconds }))
-	row("start, per second", f("%.0f", func(r Run) any { return r.Start.PerSecond }))
-	row("start, median ms", f("%.1f", func(r Run) any { return r.Start.MedianMS }))
-	row("start, p99 ms", f("%.1f", func(r Run) any { return r.Start.P99MS }))
-	unsettled := false
-	row("memory each, kB", func(r Run) string {
-		unsettled = unsettled || r.Unsettled
-		return fmt.Sprintf("%.1f", r.Memory.Available) + map[bool]string{true: " *"}[r.Unsettled]
-	})
-	for _, name := range meminfo.Components {
-		row("of it "+name, f("%.1f", func(r Run) any { return r.Memory.Components[name] }))
+	row("RSS, kB", "%d", func(r Run) any { return r.RSSKB })
+	row("processes", "%d", func(r Run) any { return r.Processes })
+	row("threads", "%d", func(r Run) any { return r.Threads })
+	row("all gone after, s", "%.3f", func(r Run) any { return r.StopSeconds })
+	row("delete, s", "%.2f", func(r Run) any { return r.DeleteSeconds })
+	row("failures", "%d", func(r Run) any { return r.Failures })
+	ratios, lost := r.ratios()
+	if len(ratios) > 0 {
+		rows = append(append(rows, nil, []string{"ratio", "program", "memory", "RSS", "threads", "start", "stop"}), ratios...)
 	}
-	row("RSS, kB", f("%d", func(r Run) any { return r.RSSKB }))
-	row("processes", f("%d", func(r Run) any { return r.Processes }))
-	row("threads", f("%d", func(r Run) any { return r.Threads }))
-	row("all gone after, s", f("%.3f", func(r Run) any { return r.StopSeconds }))
-	row("delete, s", f("%.2f", func(r Run) any { return r.DeleteSeconds }))
-	row("failures", f("%d", func(r Run) any { return r.Failures }))
-	if err := table.Flush(); err != nil {
+	fmt.Fprintf(w, "%s\n\n", r.Machine)
+	if err := lib.Table(w, rows); err != nil {
 		return err
 	}
-	if unsettled {
+	if slices.ContainsFunc(r.Runs, func(r Run) bool { return r.Unsettled }) {
 		fmt.Fprintln(w, "\n*: the machine's memory did not come to rest, so that this is also what others took or gave back meanwhile")
 	}
-	if err := r.ratios(w); err != nil {
-		return err
+	if lost {
+		fmt.Fprintln(w, "\n-: no ratio; a fleet's memory is less than its page tables and kernel stacks, so it was lost among what else the machine did")
 	}
 	for _, run := range r.Runs {
 		for _, message := range run.FailureMessages {
@@ -169,40 +170,43 @@ func (r Report) Text(w io.Writer) error {
 	return nil
 }
 
+// memory is the memory of a container, with a mark if it was measured while it moved.
+func (r Run) memory() string {
+	text := fmt.Sprintf("%.1f", r.Memory.Available)
+	if r.Unsettled {
+		text += " *"
+	}
+	return text
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
 // ratios compares each run with the first that was measured alike: as many containers, with the same isolation and engine.
-// That of the same program is none to compare with.
-func (r Report) ratios(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	head, lost := false, false
-	for i, run := range r.Runs {
-		base := slices.IndexFunc(r.Runs, func(b Run) bool {
+// That of the same program is none to compare with. lost says that some have no ratio of memory.
+func (r Report) ratios() (rows [][]string, lost bool) {
+	for _, run := range r.Runs {
+		b := r.Runs[slices.IndexFunc(r.Runs, func(b Run) bool {
 			return b.Count == run.Count && b.Netns == run.Netns && b.Cgroup == run.Cgroup && b.Engine == run.Engine
-		})
-		if base == i || r.Runs[base].Name == run.Name {
+		})]
+		if b.Name == run.Name {
 			continue
 		}
-		if !head {
-			head = true
-			fmt.Fprintln(table, "\nratio\tprogram\tmemory\tRSS\tthreads\tstart\tstop\t")
-		}
-		b := r.Runs[base]
 		memory := ratio(run.Memory.Available, b.Memory.Available)
 		if run.lost() || b.lost() {
 			memory, lost = "-", true
 		}
-		fmt.Fprintf(table, "%s / %s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", run.Name, b.Name,
-			ratio(float64(run.BinaryBytes), float64(b.BinaryBytes)), memory,
+		rows = append(rows, []string{
+			run.Name + " / " + b.Name, ratio(float64(run.BinaryBytes), float64(b.BinaryBytes)), memory,
 			ratio(float64(run.RSSKB), float64(b.RSSKB)), ratio(float64(run.Threads), float64(b.Threads)),
-			ratio(run.Start.Seconds, b.Start.Seconds), ratio(run.StopSeconds, b.StopSeconds))
+			ratio(run.Start.Seconds, b.Start.Seconds), ratio(run.StopSeconds, b.StopSeconds),
+		})
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	if lost {
-		_, err := fmt.Fprintln(w, "\n-: no ratio; a fleet's memory is less than its page tables and kernel stacks, so it was lost among what else the machine did")
-		return err
-	}
-	return nil
+	return rows, lost
 }
 
 // lost reports whether the memory of the run is below the noise: less than what cannot be had for less. Page tables and
@@ -219,54 +223,24 @@ func ratio(a, b float64) string {
 	return fmt.Sprintf("%.2f", a/b)
 }
 
+// JSON writes the report for programs.
+func (r Report) JSON(w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}
+
 // Read reads a report that JSON wrote to a file. It has one run or more.
-func Read(path string) (Report, error) {
+func Read(path string) (r Report, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return Report{}, err
+		return r, err
 	}
-	r, err := Parse(data)
-	if err != nil {
-		return r, fmt.Errorf("%s: %w", path, err)
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("%s: not the JSON of bench/fleet: %w", path, err)
+	}
+	if len(r.Runs) == 0 {
+		return r, fmt.Errorf("%s: not the JSON of bench/fleet: it has no run", path)
 	}
 	return r, nil
 }
-
-// Parse is Read for the contents of the file.
-func Parse(data []byte) (Report, error) {
-	return record.Parse(data, "bench/fleet", func(r Report) string {
-		if len(r.Runs) == 0 {
-			return "run"
-		}
-		return ""
-	})
-}
-
-// JSON writes the report for programs. Text and SVG of what Read reads from it are those of the report itself.
-func (r Report) JSON(w io.Writer) error { return record.Write(w, r.rounded()) }
-
-// rounded has figures of three digits after the point: more would only make differences noisy.
-func (r Report) rounded() Report {
-	r.Runs = slices.Clone(r.Runs)
-	for i := range r.Runs {
-		run := &r.Runs[i]
-		s := &run.Start
-		for _, v := range []*float64{
-			&s.Seconds, &s.MedianMS, &s.P99MS, &s.MaxMS, &s.PerSecond, &s.Interval, &run.Memory.Available, &run.StopSeconds, &run.DeleteSeconds,
-		} {
-			*v = round(*v)
-		}
-		s.Rate = slices.Clone(s.Rate)
-		for i, rate := range s.Rate {
-			s.Rate[i] = math.Round(rate)
-		}
-		components := map[string]float64{}
-		for name, v := range run.Memory.Components {
-			components[name] = round(v)
-		}
-		run.Memory.Components = components
-	}
-	return r
-}
-
-func round(v float64) float64 { return math.Round(v*1000) / 1000 }

@@ -1,8 +1,7 @@
-// Package bazel runs Bazel for tests whose subject is the build itself: which actions ran, where, and what came out.
+// Package bazel runs Bazel for benchmarks whose subject is the build itself: which actions ran, where, and what came out.
 package bazel
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -13,28 +12,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
-	"example.com/pause/tools/oci"
-)
+	"github.com/google/go-containerregistry/pkg/v1/validate"
 
-// Workspace returns the checkout to build: the one that `bazel run` was called in, or the current folder.
-func Workspace() (string, error) {
-	dir := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
-	if dir == "" {
-		var err error
-		if dir, err = os.Getwd(); err != nil {
-			return "", err
-		}
-	}
-	if _, err := os.Stat(filepath.Join(dir, "MODULE.bazel")); err != nil {
-		return "", fmt.Errorf("%s is not the folder of a checkout; call `bazel run` in one", dir)
-	}
-	return dir, nil
-}
+	"example.com/pause/bench/lib"
+)
 
 // A Run is one call of Bazel.
 type Run struct {
@@ -42,7 +27,7 @@ type Run struct {
 	OutputBase string   // outside the workspace; "" is the one that Bazel takes by itself
 	Env        []string // added to this process's environment: NAME=VALUE; NAME= with nothing leaves it empty
 	Wrap       []string // a command in front, such as unshare; it must run its last arguments
-	Command    string   // build, aquery ...
+	Command    string   // build, test, aquery ...
 	Args       []string
 	Stdout     io.Writer // nil: dropped
 	Log        io.Writer // what Bazel says on standard error; nil: dropped unless it fails
@@ -70,30 +55,31 @@ func (c Counts) Executed() int {
 	return n
 }
 
-// Do runs Bazel and returns what it did, as its build event protocol says; it is empty for commands that build nothing.
-// The variable BAZEL names the program; otherwise it is the checkout's bazelw.
+// Do runs Bazel and returns what it did, as its build event protocol says; only build and test have Runners. The variable
+// BAZEL names the program; otherwise it is the checkout's bazelw.
 func (r Run) Do(ctx context.Context) (Counts, error) {
 	program := os.Getenv("BAZEL")
 	if program == "" {
 		program = filepath.Join(r.Workspace, "bazelw")
 	}
-	events, err := os.CreateTemp("", "events*.json")
-	if err != nil {
-		return Counts{}, err
-	}
-	events.Close()
-	defer os.Remove(events.Name())
 	args := append(slices.Clone(r.Wrap), program)
 	if r.OutputBase != "" {
 		args = append(args, "--output_base="+r.OutputBase, "--max_idle_secs=300")
 	}
 	args = append(args, r.Command)
-	if r.Command == "build" {
-		// Both Bazel in a root of its own and Bazel under another user must be able to write it.
-		args = append(args, "--build_event_json_file="+events.Name(), "--color=no", "--curses=no", "--noshow_progress", "--symlink_prefix=/")
-		if err := os.Chmod(events.Name(), 0o666); err != nil {
+	var events *os.File
+	if r.Command == "build" || r.Command == "test" {
+		var err error
+		if events, err = os.CreateTemp("", "events*.json"); err != nil {
 			return Counts{}, err
 		}
+		defer os.Remove(events.Name())
+		defer events.Close()
+		// Bazel under another user must be able to write it, too.
+		if err := events.Chmod(0o666); err != nil {
+			return Counts{}, err
+		}
+		args = append(args, "--build_event_json_file="+events.Name(), "--color=no", "--curses=no", "--noshow_progress", "--symlink_prefix=/")
 	}
 	args = append(args, r.Args...)
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
@@ -112,16 +98,14 @@ func (r Run) Do(ctx context.Context) (Counts, error) {
 	}
 	cmd.Stdout = r.Stdout
 	start := time.Now()
-	err = cmd.Run()
-	wall := time.Since(start)
+	err := cmd.Run()
+	counts := Counts{Wall: time.Since(start)}
 	if err != nil {
-		return Counts{}, fmt.Errorf("%s %s: %w\n%s", program, r.Command, errors.Join(ctx.Err(), err), tail(said.String(), 25))
+		return counts, fmt.Errorf("%s %s: %w\n%s", program, r.Command, errors.Join(ctx.Err(), err), tail(said.String(), 25))
 	}
-	if r.Command != "build" {
-		return Counts{Wall: wall}, nil
+	if events != nil {
+		counts.Runners, err = parseEvents(events)
 	}
-	counts, err := readEvents(events.Name())
-	counts.Wall = wall
 	return counts, err
 }
 
@@ -138,59 +122,36 @@ func tail(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// readEvents reads a file of --build_event_json_file.
-func readEvents(path string) (Counts, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return Counts{}, err
-	}
-	defer file.Close()
-	return parseEvents(file)
-}
-
-// parseEvents finds the metrics among build events, one a line in the JSON form of build_event_stream.proto.
-func parseEvents(r io.Reader) (Counts, error) {
-	counts := Counts{Runners: map[string]int{}}
-	found := false
-	lines := bufio.NewReader(r)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if len(bytes.TrimSpace(line)) > 0 {
-			var event struct {
-				BuildMetrics *struct {
-					ActionSummary struct {
-						RunnerCount []struct {
-							Name  string
-							Count json.Number
-						}
+// parseEvents finds the metrics among build events, in the JSON form of build_event_stream.proto.
+func parseEvents(r io.Reader) (map[string]int, error) {
+	var runners map[string]int
+	for events := json.NewDecoder(r); ; {
+		var event struct {
+			BuildMetrics *struct {
+				ActionSummary struct {
+					RunnerCount []struct {
+						Name  string
+						Count int
 					}
-				}
-			}
-			if err := json.Unmarshal(line, &event); err != nil {
-				return counts, fmt.Errorf("build event: %w", err)
-			}
-			if event.BuildMetrics != nil {
-				found = true
-				for _, runner := range event.BuildMetrics.ActionSummary.RunnerCount {
-					n, err := strconv.Atoi(runner.Count.String())
-					if err != nil {
-						return counts, fmt.Errorf("build event: runner %s: %w", runner.Name, err)
-					}
-					counts.Runners[runner.Name] = n
 				}
 			}
 		}
-		if err == io.EOF {
+		if err := events.Decode(&event); err == io.EOF {
 			break
+		} else if err != nil {
+			return nil, fmt.Errorf("build event: %w", err)
 		}
-		if err != nil {
-			return counts, err
+		if event.BuildMetrics != nil {
+			runners = map[string]int{}
+			for _, runner := range event.BuildMetrics.ActionSummary.RunnerCount {
+				runners[runner.Name] = runner.Count
+			}
 		}
 	}
-	if !found {
-		return counts, errors.New("the build events have no metrics")
+	if runners == nil {
+		return nil, errors.New("the build events have no metrics")
 	}
-	return counts, nil
+	return runners, nil
 }
 
 // Bin returns the folder bazel-bin of an output base for the target platform of a build in the given compilation mode.
@@ -205,94 +166,42 @@ func Bin(outputBase, mode string) (string, error) {
 	return found[0], nil
 }
 
-// Digest returns the digest of //images:pause in a bazel-bin folder, having read and verified the layout whole.
+// Digest returns the digest of //images:pause in a bazel-bin folder, having read and verified every blob of it.
 func Digest(bin string) (string, error) {
-	layout, err := oci.Open(filepath.Join(bin, "images", "pause"))
+	dir := filepath.Join(bin, "images", "pause")
+	index, err := lib.Layout(dir)
 	if err != nil {
 		return "", err
 	}
-	manifest, err := layout.Only()
+	if err := validate.Index(index); err != nil {
+		return "", fmt.Errorf("%s: %w", dir, err)
+	}
+	manifest, err := index.IndexManifest()
 	if err != nil {
 		return "", err
 	}
-	return manifest.Desc.Digest.String(), nil
+	if len(manifest.Manifests) != 1 {
+		return "", fmt.Errorf("%s: index.json has %d entries; want one", dir, len(manifest.Manifests))
+	}
+	return manifest.Manifests[0].Digest.String(), nil
 }
 
 // Forget removes what the program's and the images' actions made, so that the next build must do them again, or fetch
 // them from a cache, while the tools they run stay.
 func Forget(bin string) error {
-	for _, dir := range []string{"images", "pause"} {
-		if err := RemoveAll(filepath.Join(bin, dir)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(RemoveAll(filepath.Join(bin, "images")), RemoveAll(filepath.Join(bin, "pause")))
 }
 
 // RemoveAll is os.RemoveAll for what Bazel made: it writes folders that nobody may write.
 func RemoveAll(dir string) error {
 	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-		if err != nil {
-			return err
+		if err == nil && entry.IsDir() {
+			err = os.Chmod(path, 0o700)
 		}
-		if entry.IsDir() {
-			return os.Chmod(path, 0o700)
-		}
-		return nil
+		return err
 	})
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return os.RemoveAll(dir)
-}
-
-// Scratch makes a new folder to work in, within folder in or, if that is "", within the user's cache folder. It must not be
-// in /tmp, which Bazel's sandbox hides. Other users may look into it, as builds under another user have to.
-func Scratch(in, name string) (string, error) {
-	if in == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return "", fmt.Errorf("%w; give --scratch a folder", err)
-		}
-		in = cache
-	}
-	in, err := filepath.Abs(in)
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(in, 0o777); err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp(in, name)
-	if err != nil {
-		return "", err
-	}
-	return dir, os.Chmod(dir, 0o755)
-}
-
-// Seed gives a new output base the external repositories that another has fetched, and nothing else of it: no result of
-// an action. Fetching takes minutes, and no cache of actions has a part in it. Where nothing was fetched yet, it leaves
-// that to Bazel.
-func Seed(outputBase, from string) error {
-	if err := os.MkdirAll(outputBase, 0o777); err != nil {
-		return err
-	}
-	if _, err := os.Stat(filepath.Join(from, "external")); errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	out, err := exec.Command("cp", "-a", filepath.Join(from, "external"), outputBase).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("copying external repositories: %s", tail(string(out), 1))
-	}
-	return nil
-}
-
-// OutputBase returns the output base that Bazel itself takes for a workspace.
-func OutputBase(ctx context.Context, workspace string) (string, error) {
-	var out bytes.Buffer
-	r := Run{Workspace: workspace, Command: "info", Args: []string{"output_base"}, Stdout: &out}
-	if _, err := r.Do(ctx); err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(out.String()), nil
 }

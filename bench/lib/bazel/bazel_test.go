@@ -11,13 +11,13 @@ import (
 func TestCountsAreReadFromBuildEvents(t *testing.T) {
 	events := `{"id":{"started":{}},"started":{"command":"build"}}
 {"id":{"buildMetrics":{}},"buildMetrics":{"actionSummary":{"actionsExecuted":"9","runnerCount":[{"name":"total","count":9},` +
-		`{"name":"remote cache hit","count":3},{"name":"disk cache hit","count":1},{"name":"internal","count":2},{"name":"linux-sandbox","count":"3"}]}}}
+		`{"name":"remote cache hit","count":3},{"name":"disk cache hit","count":1},{"name":"internal","count":2},{"name":"linux-sandbox","count":3}]}}}
 `
-	counts, err := parseEvents(strings.NewReader(events))
+	runners, err := parseEvents(strings.NewReader(events))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if counts.Hits() != 4 || counts.Executed() != 3 {
+	if counts := (Counts{Runners: runners}); counts.Hits() != 4 || counts.Executed() != 3 {
 		t.Errorf("%d hits and %d run; expected 4 and 3", counts.Hits(), counts.Executed())
 	}
 }

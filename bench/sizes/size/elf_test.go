@@ -1,4 +1,4 @@
-package size_test
+package size
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/pause/bench/sizes/size"
 	"example.com/pause/tests/lib/targets"
 )
 
@@ -59,8 +58,8 @@ func sample(tb testing.TB, t targets.Target, length int) []byte {
 // A conformant binary of each architecture passes, up to the last byte of the budget.
 func TestCheckAccepts(t *testing.T) {
 	for _, target := range targets.All() {
-		for _, length := range []int{200, size.BudgetELF} {
-			if err := size.Check(sample(t, target, length), target); err != nil {
+		for _, length := range []int{200, BudgetELF} {
+			if err := Check(sample(t, target, length), target); err != nil {
 				t.Errorf("%s, %d bytes: %v", target.Arch, length, err)
 			}
 		}
@@ -70,8 +69,8 @@ func TestCheckAccepts(t *testing.T) {
 // One byte over the budget is too much.
 func TestCheckHoldsBudget(t *testing.T) {
 	for _, target := range targets.All() {
-		if err := size.Check(sample(t, target, size.BudgetELF+1), target); err == nil {
-			t.Errorf("%s: accepted %d bytes", target.Arch, size.BudgetELF+1)
+		if err := Check(sample(t, target, BudgetELF+1), target); err == nil {
+			t.Errorf("%s: accepted %d bytes", target.Arch, BudgetELF+1)
 		}
 	}
 }
@@ -83,7 +82,7 @@ func TestCheckTellsArchitecturesApart(t *testing.T) {
 			if built.Arch == wanted.Arch {
 				continue
 			}
-			if size.Check(sample(t, built, 400), wanted) == nil {
+			if Check(sample(t, built, 400), wanted) == nil {
 				t.Errorf("accepted %s for %s", built.Arch, wanted.Arch)
 			}
 		}
@@ -129,13 +128,13 @@ func TestCheckRefuses(t *testing.T) {
 				t.Fatal("the case changes nothing")
 			}
 			content[c.offset] = c.value
-			err := size.Check(content, target)
+			err := Check(content, target)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v; want an error about %q", err, c.want)
 			}
 		})
 	}
-	if size.Check(nil, targets.All()[0]) == nil {
+	if Check(nil, targets.All()[0]) == nil {
 		t.Error("accepted an empty file")
 	}
 }

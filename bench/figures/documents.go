@@ -1,0 +1,210 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"example.com/pause/bench/fleet/report"
+	"example.com/pause/bench/lib"
+	"example.com/pause/bench/sizes/size"
+	"example.com/pause/tests/lib/targets"
+)
+
+// fleetFile is where the fleet's measurement is kept for the plot, below the root of the checkout.
+const fleetFile = "docs/figures/fleet.json"
+
+// contents are what is generated, beside the plot of the fleet.
+type contents struct {
+	blocks  map[string]string // Markdown, by the names of blocks; blocks of measurements that are not here stay as they are
+	sizes   []byte            // docs/sizes.svg
+	program int64             // bytes of the program for linux/amd64
+}
+
+// measureBuild makes contents from what the environment names: see size.Measure.
+func measureBuild() (*contents, error) {
+	ours, ordinary, err := size.Measure()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := targets.Locate("PAUSE_LAYOUT")
+	if err != nil {
+		return nil, err
+	}
+	images, err := lib.Images(dir)
+	if err != nil {
+		return nil, err
+	}
+	anatomy, err := parts(images[0], ours[0])
+	if err != nil {
+		return nil, err
+	}
+	others := append([]size.Row{ordinary}, size.Published...)
+	var sizes strings.Builder
+	if err := size.Write(&sizes, ours, others); err != nil {
+		return nil, err
+	}
+	return &contents{
+		blocks:  map[string]string{"sizes": code(sizes.String()), "image-bytes": anatomy},
+		sizes:   drawSizes(ours[0], others),
+		program: ours[0].Program,
+	}, nil
+}
+
+// code makes text a block of code in Markdown.
+func code(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(strings.Trim(text, "\n")) {
+		b.WriteString(strings.TrimRight("    "+line, " \n") + "\n")
+	}
+	return b.String()
+}
+
+// parts is a table of what the image of linux/amd64 is made of, and its documents.
+func parts(image v1.Image, row size.Row) (string, error) {
+	if row.Name != "linux/amd64" {
+		return "", fmt.Errorf("the first image is for %s, and the documents are about linux/amd64", row.Name)
+	}
+	layers, err := image.Layers()
+	if err != nil {
+		return "", err
+	}
+	if len(layers) != 1 {
+		return "", fmt.Errorf("%d layers; want one", len(layers))
+	}
+	uncompressed, err := layers[0].Uncompressed()
+	if err != nil {
+		return "", err
+	}
+	defer uncompressed.Close()
+	archive, err := io.Copy(io.Discard, uncompressed)
+	if err != nil {
+		return "", err
+	}
+	config, err := image.RawConfigFile()
+	if err != nil {
+		return "", err
+	}
+	manifest, err := image.RawManifest()
+	if err != nil {
+		return "", err
+	}
+	const elf, block, end, gzip = 64 + 2*56, 512, 2 * 512, 10 + 8 // in bytes
+	rows := [][]string{
+		{"part", "bytes", "of"},
+		{"the program (ELF)", fmt.Sprint(row.Program), ""},
+		{"  ELF header and two program headers", fmt.Sprint(elf), fmt.Sprint(row.Program)},
+		{"  code, with the version", fmt.Sprint(row.Program - elf), fmt.Sprint(row.Program)},
+		{"the archive (tar)", fmt.Sprint(archive), ""},
+		{"  header of /pause", fmt.Sprint(block), fmt.Sprint(archive)},
+		{"  the program", fmt.Sprint(row.Program), fmt.Sprint(archive)},
+		{"  zeros up to a whole block", fmt.Sprint(archive - block - row.Program - end), fmt.Sprint(archive)},
+		{"  two blocks of zeros: the end", fmt.Sprint(end), fmt.Sprint(archive)},
+		{"the layer (gzip)", fmt.Sprint(row.Layers), ""},
+		{"  header, CRC-32 and size", fmt.Sprint(gzip), fmt.Sprint(row.Layers)},
+		{"  the archive, compressed (DEFLATE)", fmt.Sprint(row.Layers - gzip), fmt.Sprint(row.Layers)},
+		{"the image", fmt.Sprint(row.Image), ""},
+		{"  the layer", fmt.Sprint(row.Layers), fmt.Sprint(row.Image)},
+		{"  the config", fmt.Sprint(row.Config), fmt.Sprint(row.Image)},
+		{"  the manifest", fmt.Sprint(row.Manifest), fmt.Sprint(row.Image)},
+	}
+	var table strings.Builder
+	if err := lib.Table(&table, rows); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s\nThe config:\n\n%s\nThe manifest:\n\n%s", code(table.String()), code(string(config)), code(string(manifest))), nil
+}
+
+var (
+	begin = regexp.MustCompile(`^<!-- figures: ([a-z0-9-]+) -->$`)
+	// A line that was meant to be a marker: text that is generated must not become prose because of a typing error.
+	meant = regexp.MustCompile(`^\s{0,3}<!--.*\bfigures\b`)
+)
+
+const end = "<!-- /figures -->"
+
+// fill returns document with contents in its blocks, between empty lines. An error names the line.
+func (c *contents) fill(document string) (string, error) {
+	var out strings.Builder
+	name, since, number := "", 0, 0
+	for line := range strings.Lines(document) {
+		number++
+		text := strings.TrimRight(line, "\n")
+		m := begin.FindStringSubmatch(text)
+		_, generated := c.blocks[name]
+		switch {
+		case m != nil && name != "":
+			return "", fmt.Errorf("line %d: a block begins within the block %q, which began in line %d and needs a line %s first", number, name, since, end)
+		case m != nil:
+			name, since = m[1], number
+			content, ok := c.blocks[name]
+			if !ok && !slices.ContainsFunc(measurements, func(m measurement) bool { return m.name == name }) {
+				return "", fmt.Errorf("line %d: there is no block %q; there are %s, and those that --measure names",
+					number, name, strings.Join(slices.Sorted(maps.Keys(c.blocks)), ", "))
+			}
+			out.WriteString(line)
+			if ok {
+				fmt.Fprintf(&out, "\n%s\n\n", strings.Trim(content, "\n"))
+			}
+			continue
+		case text == end && name == "":
+			return "", fmt.Errorf("line %d: %s, but no block began", number, end)
+		case text == end:
+			name, generated = "", false
+		case meant.MatchString(text):
+			return "", fmt.Errorf("line %d: %q is no marker; write <!-- figures: NAME --> or %s, alone in a line", number, text, end)
+		}
+		if !generated {
+			out.WriteString(line)
+		}
+	}
+	if name != "" {
+		return "", fmt.Errorf("line %d: the block %q does not end; write %s in a line behind it", since, name, end)
+	}
+	return out.String(), nil
+}
+
+// generate returns what the documents and plots of the checkout that root is ought to be, by their names in it. outdated says
+// that the fleet was measured with another program.
+func (c *contents) generate(root fs.FS) (files map[string][]byte, outdated, err error) {
+	files = map[string][]byte{"docs/sizes.svg": c.sizes}
+	for _, pattern := range []string{"*.md", "docs/*.md"} {
+		names, err := fs.Glob(root, pattern)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, name := range names {
+			document, err := fs.ReadFile(root, name)
+			if err != nil {
+				return nil, nil, err
+			}
+			filled, err := c.fill(string(document))
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", name, err)
+			}
+			files[name] = []byte(filled)
+		}
+	}
+	data, err := fs.ReadFile(root, fleetFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	var r report.Report
+	if err := json.Unmarshal(data, &r); err != nil || len(r.Runs) == 0 {
+		return nil, nil, fmt.Errorf("%s: not the JSON of bench/fleet: %w", fleetFile, errors.Join(err, errors.New("it has no run")))
+	}
+	files["docs/scale.svg"] = drawFleet(r)
+	if bytes := r.Runs[0].BinaryBytes; bytes != c.program {
+		outdated = fmt.Errorf("%s: measured with a program of %d bytes, and the build gives one of %d; measure again all that --help lists",
+			fleetFile, bytes, c.program)
+	}
+	return files, outdated, nil
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"cmp"
+	"encoding/xml"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"example.com/pause/bench/fleet/report"
+	"example.com/pause/bench/lib"
+	"example.com/pause/bench/sizes/size"
+)
+
+// A picture is SVG as wide as a phone, so that its text can be read on one. It has a ground of its own, a light and a dark one.
+// Its bytes depend on what is drawn alone.
+type picture struct {
+	shapes strings.Builder
+	y      float64 // where the next shape goes
+}
+
+const (
+	width  = 400 // of a picture, in SVG's units, which are pixels if nothing scales it
+	margin = 12
+	inner  = width - 2*margin
+	line   = 20 // from a line of text to the next
+)
+
+// text writes a line of text at x, with its baseline at p.y.
+func (p *picture) text(x float64, class, text string) {
+	fmt.Fprintf(&p.shapes, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\">%s</text>\n", x, p.y, class, escaped(text))
+}
+
+// rect draws a rectangle, filled as class says.
+func (p *picture) rect(x, y, width, height float64, class string) {
+	fmt.Fprintf(&p.shapes, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" class=\"%s\"/>\n", x, y, width, height, class)
+}
+
+// svg returns the picture. title and description are for those who do not see it.
+//
+// The colours are told apart by those who see colours differently as well: Okabe and Ito, Color Universal Design.
+func (p *picture) svg(title, description string) []byte {
+	height := p.y + margin
+	return fmt.Appendf(nil, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%.0f" viewBox="0 0 %d %.0f" role="img" aria-labelledby="title description">
+<title id="title">%s</title>
+<desc id="description">%s</desc>
+<style>
+text { font: 14px "Liberation Sans", Arial, Helvetica, sans-serif; fill: #1f2328 }
+.name { font-weight: bold }
+.right { text-anchor: end }
+.ground { fill: #ffffff }
+.line { fill: none; stroke: #0072b2; stroke-width: 2 }
+.axis { stroke: #8c959f }
+.ours { fill: #d55e00 }
+.other { fill: #8c959f }
+.c0 { fill: #0072b2 } .c1 { fill: #e69f00 } .c2 { fill: #009e73 } .c3 { fill: #56b4e9 } .c4 { fill: #d55e00 } .c5 { fill: #cc79a7 } .c6 { fill: #f0e442 }
+@media (prefers-color-scheme: dark) {
+  text { fill: #f0f6fc }
+  .ground { fill: #0d1117 }
+  .line { stroke: #56b4e9 }
+}
+</style>
+<rect width="%d" height="%.0f" rx="6" class="ground"/>
+%s</svg>
+`, width, height, width, height, escaped(title), escaped(description), width, height, p.shapes.String())
+}
+
+// escaped is text as the content of an XML element.
+func escaped(text string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(text)) // a Builder takes everything
+	return b.String()
+}
+
+// drawSizes draws ours and others as squares, one below the other, whose areas are their images, or, where that is not known,
+// their programs.
+func drawSizes(ours size.Row, others []size.Row) []byte {
+	type area struct {
+		bytes int64
+		class string
+		lines []string
+	}
+	areas := []area{{ours.Image, "ours", []string{"pause", fmt.Sprintf("%d bytes of image", ours.Image), fmt.Sprintf("%d bytes of program", ours.Program)}}}
+	for _, o := range others {
+		bytes, base, of := o.Image, ours.Image, "image"
+		if bytes == 0 {
+			bytes, base, of = o.Program, ours.Program, "program"
+		}
+		lines := append(strings.SplitN(o.Name, ", ", 2), kilobytes(bytes)+" of "+of, size.Times(bytes, base)+" times ours")
+		areas = append(areas, area{bytes, "other", lines})
+	}
+	slices.SortStableFunc(areas, func(a, b area) int { return cmp.Compare(a.bytes, b.bytes) })
+	const largest = 120 // the side of the largest square
+	p := picture{y: margin}
+	var description []string
+	for _, a := range areas {
+		side := largest * math.Sqrt(float64(a.bytes)/float64(areas[len(areas)-1].bytes))
+		top := p.y
+		p.rect(margin, top, side, side, a.class)
+		for i, text := range a.lines {
+			class := "text"
+			if i == 0 {
+				class = "name"
+			}
+			p.y += line
+			p.text(margin+largest+14, class, text)
+		}
+		p.y = max(p.y, top+side) + line
+		description = append(description, strings.Join(a.lines, ", "))
+	}
+	p.y -= line
+	return p.svg("The size of pause next to others, on amd64", "Squares whose areas are sizes. "+strings.Join(description, "; ")+".")
+}
+
+// kilobytes writes bytes in kB, with a digit after the point if there are less than a hundred.
+func kilobytes(bytes int64) string {
+	if bytes < 100_000 {
+		return fmt.Sprintf("%.1f kB", float64(bytes)/1000)
+	}
+	return lib.Thousands((bytes+500)/1000) + " kB"
+}
+
+// drawFleet draws the memory of a container in each run, by component, and how many started a second while the first fleet grew.
+func drawFleet(r report.Report) []byte {
+	p := picture{y: margin + 14}
+	p.text(margin, "name", "Memory of a container")
+	var largest float64 // the most memory of all components
+	shown := map[string]bool{}
+	for _, run := range r.Runs {
+		sum := 0.0
+		for _, name := range report.Components {
+			kb := run.Memory.Components[name]
+			sum += max(0, kb)
+			shown[name] = shown[name] || kb >= 0.5 // less cannot be seen
+		}
+		largest = max(largest, sum)
+	}
+	column := 0
+	for i, name := range report.Components {
+		if !shown[name] {
+			continue
+		}
+		if column%3 == 0 {
+			p.y += line
+		}
+		x := margin + float64(column%3)*inner/3
+		p.rect(x, p.y-11, 12, 12, fmt.Sprintf("c%d", i))
+		p.text(x+17, "text", name)
+		column++
+	}
+	p.y += 6
+	var description []string
+	for _, run := range r.Runs {
+		p.y += line + 4
+		total := fmt.Sprintf("%.0f kB", run.Memory.Available)
+		p.text(margin, "text", run.Label())
+		p.text(width-margin, "right", total)
+		x := float64(margin)
+		for i, name := range report.Components {
+			// What others gave back meanwhile would show as less than nothing.
+			if length := inner * run.Memory.Components[name] / largest; length > 0 {
+				p.rect(x, p.y+5, length, 14, fmt.Sprintf("c%d", i))
+				x += length
+			}
+		}
+		p.y += line
+		description = append(description, run.Label()+": "+total)
+	}
+	p.drawRate(r.Runs[0])
+	return p.svg("What a container costs", "Memory of a container, by component. "+strings.Join(description, "; ")+
+		". Below: how many of the first fleet started a second, as the number of those that run grew.")
+}
+
+// drawRate draws how many containers of a fleet started a second, while it grew.
+func (p *picture) drawRate(run report.Run) {
+	if len(run.Start.Rate) < 2 {
+		return
+	}
+	const height = 100
+	p.y += 2 * line
+	p.text(margin, "name", "Started a second, while "+lib.Thousands(int64(run.Count))+" come up")
+	top := p.y + line
+	most := slices.Max(run.Start.Rate)
+	p.y = top + 5
+	p.text(margin, "text", fmt.Sprintf("%.0f", most))
+	p.y = top + height
+	p.text(margin, "text", "0")
+	left, right := margin+40.0, float64(width-margin)
+	var points []string
+	started := 0.0
+	for _, rate := range run.Start.Rate {
+		started += rate * run.Start.Interval
+		x := left + (right-left)*min(1, started/float64(run.Count))
+		points = append(points, fmt.Sprintf("%.1f,%.1f", x, top+height*(1-rate/most)))
+	}
+	fmt.Fprintf(&p.shapes, "<path d=\"M%.1f,%.1fV%.1fH%.1f\" class=\"axis\" fill=\"none\"/>\n<polyline points=\"%s\" class=\"line\"/>\n",
+		left, top, top+height, right, strings.Join(points, " "))
+	p.y += line
+	p.text(left, "text", "0")
+	p.text(right, "right", lib.Thousands(int64(run.Count))+" run")
+}

@@ -1,0 +1,496 @@
+package main
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"example.com/pause/bench/fleet/report"
+	"example.com/pause/bench/lib"
+	"example.com/pause/bench/programs/reference"
+	"example.com/pause/tests/lib/bundle"
+	"example.com/pause/tests/lib/jail"
+	"example.com/pause/tests/lib/proc"
+	"golang.org/x/sys/unix"
+)
+
+// A spec says what fleet to start.
+type spec struct {
+	Name   string // of what is measured, for the report
+	Layout string // an OCI layout; or
+	// Reference is the name of an ordinary C program of package reference, to be compiled; or
+	Reference string
+	Binary    string // a static program, run as /pause by 65535:65535
+	Engine    string // path of crun, runc or what takes the same arguments
+	Count     int
+	Parallel  int // engines at a time
+	Netns     bool
+	Cgroup    bool
+	Tree      string // with Cgroup: the fleet's cgroup, from the root of the hierarchies
+	Rootless  bool
+}
+
+// An event is what is reported while a fleet is driven. The last one has a Result.
+type event struct {
+	Phase  string      `json:"phase,omitempty"` // start, stop or delete
+	Done   int         `json:"done,omitempty"`  // containers so far
+	Of     int         `json:"of,omitempty"`
+	Result *report.Run `json:"result,omitempty"`
+}
+
+const (
+	sleepPatience = 10 * time.Second // how long a started container may take to fall asleep
+	stopPatience  = 30 * time.Second // how long all may take to end, as Kubernetes' default grace period
+	restPatience  = 30 * time.Second // how long the machine's memory may take to come to rest around 1,000 containers or more
+	maxFailures   = 10               // after so many in a phase, the rest of it is left
+)
+
+// driveMain starts the fleet that the orders describe, measures it, and stops it. It runs in a jail.
+func driveMain() error {
+	f := &fleet{}
+	send, err := jail.Enter(&f.spec)
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	var last time.Time
+	// Not more often than can be seen: the processors are for the engine.
+	f.progress = func(phase string, done, of int) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); done == 1 || done == of || now.Sub(last) > 200*time.Millisecond {
+			last = now
+			send(event{Phase: phase, Done: done, Of: of}) //nolint:errcheck // only shown
+		}
+	}
+	result, err := f.run()
+	if err != nil {
+		return err
+	}
+	return send(event{Result: result})
+}
+
+type fleet struct {
+	spec
+	engine   string   // the path to execute
+	sealed   *os.File // keeps it
+	dir      string   // of the tmpfs
+	process  bundle.Process
+	progress func(phase string, done, of int)
+
+	mu       sync.Mutex
+	asleep   []container
+	failures []string
+	failed   int
+}
+
+type container struct {
+	id      string
+	pid     int
+	started time.Time // when the engine was
+	asleep  time.Time
+}
+
+func (f *fleet) run() (*report.Run, error) {
+	if err := f.prepare(); err != nil {
+		return nil, err
+	}
+	// One for nothing: what every later one shares, such as the engine in the page cache, is not the cost of a container.
+	if err := f.warmUp(); err != nil {
+		return nil, err
+	}
+	load, err := lib.Load()
+	if err != nil {
+		return nil, err
+	}
+	result := &report.Run{
+		Name: f.Name, Engine: f.version(), Count: f.Count, Parallel: f.Parallel, Load: load,
+		Netns: f.Netns, Cgroup: f.Cgroup, Rootless: f.Rootless,
+	}
+	if st, err := os.Stat(filepath.Join(f.dir, "root", f.process.Args[0])); err == nil {
+		result.BinaryBytes = st.Size()
+	}
+
+	// A few are not started for the figures.
+	patience := min(restPatience, restPatience*time.Duration(f.Count)/1000)
+	before, restedBefore, err := settled(nil, patience)
+	if err != nil {
+		return nil, err
+	}
+	result.Start = f.start()
+	after, restedAfter, err := settled(before, patience)
+	if err != nil {
+		return nil, err
+	}
+	result.Unsettled = !restedBefore || !restedAfter
+	if n := len(f.asleep); n > 0 {
+		result.Memory = cost(n, before, after)
+		result.Processes, result.Threads, result.RSSKB = f.inspect()
+	}
+	result.StopSeconds = report.Round(f.stop())
+	begin := time.Now()
+	f.each("delete", len(f.asleep), func(w worker, i int) error {
+		return f.call(w, "delete", "--force", f.asleep[i].id)
+	})
+	result.DeleteSeconds = report.Round(time.Since(begin).Seconds())
+	result.Failures, result.FailureMessages = f.failed, f.failures
+	return result, nil
+}
+
+// prepare makes everything that the engine needs, in a file system in memory that ends with this process.
+func (f *fleet) prepare() (err error) {
+	if f.engine, f.sealed, err = seal(f.Engine); err != nil {
+		return err
+	}
+	if f.dir, err = mountMemory(64<<10+64*int64(f.Count), f.Layout, f.Binary, f.Engine); err != nil {
+		return err
+	}
+	root := filepath.Join(f.dir, "root")
+	for _, dir := range []string{"root/dev", "root/proc", "state"} {
+		if err := os.MkdirAll(filepath.Join(f.dir, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	f.process = bundle.Process{Args: []string{"/pause"}, UID: 65535, GID: 65535}
+	switch {
+	case f.Layout != "":
+		f.process, err = bundle.Unpack(f.Layout, root)
+	case f.Binary != "":
+		err = copyProgram(f.Binary, filepath.Join(root, "pause"))
+	default:
+		err = compile(f.Reference, f.dir, filepath.Join(root, "pause"))
+	}
+	if err != nil {
+		return err
+	}
+	if f.Rootless {
+		f.process.UID, f.process.GID = 0, 0 // the only user that there is: the caller
+	}
+	return hideUnified(f.Cgroup)
+}
+
+func copyProgram(from, to string) error {
+	program, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	file, err := elf.NewFile(bytes.NewReader(program))
+	if err != nil {
+		return fmt.Errorf("%s: not an ELF program: %w", from, err)
+	}
+	if libs, err := file.ImportedLibraries(); err == nil && len(libs) > 0 {
+		return fmt.Errorf("%s: needs %s: only static programs run alone in a container", from, strings.Join(libs, ", "))
+	}
+	return os.WriteFile(to, program, 0o755)
+}
+
+// compile builds an ordinary C program, in dir.
+func compile(name, dir, to string) error {
+	if err := os.Setenv("TMPDIR", dir); err != nil {
+		return err
+	}
+	programs, missing, err := reference.Build(dir)
+	if err != nil {
+		return err
+	}
+	for _, program := range programs {
+		if program.Name == name {
+			return copyProgram(program.Path, to)
+		}
+	}
+	return fmt.Errorf("%s cannot be built: %s", name, strings.Join(missing, "; "))
+}
+
+// hideUnified hides, in this mount namespace, a unified hierarchy that is mounted beside those of version 1: crun 1.8
+// refuses such a machine. Without cgroups, everything at /sys/fs/cgroup is hidden.
+func hideUnified(cgroups bool) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs("/sys/fs/cgroup", &st); err != nil || st.Type == unix.CGROUP2_SUPER_MAGIC {
+		return nil
+	}
+	if !cgroups {
+		return unix.Mount("tmpfs", "/sys/fs/cgroup", "tmpfs", 0, "size=4k")
+	}
+	if err := unix.Unmount("/sys/fs/cgroup/unified", unix.MNT_DETACH); err != nil && err != unix.EINVAL && err != unix.ENOENT {
+		return fmt.Errorf("unmount /sys/fs/cgroup/unified: %w", err)
+	}
+	return nil
+}
+
+func (f *fleet) isRunc() bool { return strings.HasPrefix(filepath.Base(f.Engine), "runc") }
+
+// worker is one of those that start engines, with files of its own.
+type worker struct{ dir string }
+
+func (w worker) file(name string) string { return filepath.Join(w.dir, name) }
+
+// each calls do for 0 to n-1, from as many workers as there are to be engines at a time, until too much has failed. What
+// failed in an earlier phase does not count: what has been started is deleted in any case.
+func (f *fleet) each(phase string, n int, do func(w worker, i int) error) {
+	var next, done, failed atomic.Int64
+	var wg sync.WaitGroup
+	for number := range f.Parallel {
+		w := worker{filepath.Join(f.dir, "worker"+strconv.Itoa(number))}
+		if err := os.MkdirAll(w.dir, 0o700); err != nil {
+			f.fail(err)
+			break // the workers that there are do it
+		}
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n || failed.Load() >= maxFailures {
+					return
+				}
+				if err := do(w, i); err != nil {
+					failed.Add(1)
+					f.fail(err)
+				}
+				f.progress(phase, int(done.Add(1)), n)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func (f *fleet) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failed++
+	if len(f.failures) < maxFailures {
+		f.failures = append(f.failures, err.Error())
+	}
+}
+
+// call runs the engine. Its errors, one line, have what the engine said last.
+func (f *fleet) call(w worker, args ...string) error {
+	log, err := os.Create(w.file("log")) // a file: the container has it as its stderr, and would keep a pipe open
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	argv := []string{filepath.Base(f.Engine), "--root", filepath.Join(f.dir, "state")}
+	if !f.Cgroup {
+		argv = append(argv, "--cgroup-manager=disabled")
+	}
+	cmd := exec.Cmd{
+		Path: f.engine, Args: append(argv, args...), Dir: w.dir, Stdout: log, Stderr: log,
+		// An engine keeps its temporary files in the tmpfs, too.
+		Env: []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + w.dir},
+	}
+	if err := cmd.Run(); err != nil {
+		return withLog(fmt.Errorf("%s: %w", argv[0], err), log.Name())
+	}
+	return nil
+}
+
+func withLog(err error, log string) error {
+	said, _ := os.ReadFile(log)
+	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
+	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
+		return fmt.Errorf("%w: %s", err, last)
+	}
+	return err
+}
+
+// one starts a container and waits until it sleeps.
+func (f *fleet) one(w worker, id string) (container, error) {
+	c := container{id: id, started: time.Now()}
+	options := bundle.Options{Process: f.process, Root: filepath.Join(f.dir, "root"), Netns: f.Netns, Proc: f.isRunc()}
+	if f.Cgroup {
+		options.Cgroup = f.Tree + "/" + id
+	}
+	config, err := json.Marshal(bundle.Config(options))
+	if err != nil {
+		return c, err
+	}
+	// The engine keeps what it needs in its state: the bundle serves the next one.
+	if err := os.WriteFile(w.file("config.json"), config, 0o600); err != nil {
+		return c, err
+	}
+	if err := f.call(w, "run", "--detach", "--no-new-keyring", "--bundle", w.dir, "--pid-file", w.file("pid"), id); err != nil {
+		return c, fmt.Errorf("%s: %w", id, err)
+	}
+	text, err := os.ReadFile(w.file("pid"))
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", id, err)
+	}
+	if c.pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
+		return c, fmt.Errorf("%s: PID file: %w", id, err)
+	}
+	if err := f.awaitSleep(c); err != nil {
+		return c, fmt.Errorf("%s: %w", id, err)
+	}
+	c.asleep = time.Now()
+	return c, nil
+}
+
+// sleeping are the system calls in which a program that waits for a signal sleeps. A signal that comes before is lost: the
+// kernel keeps from PID 1 what it neither handles nor blocks.
+var sleeping = map[uint64]bool{
+	unix.SYS_RT_SIGTIMEDWAIT: true, // the freestanding program
+	unix.SYS_RT_SIGSUSPEND:   true, // C: pause(2), or sigsuspend where there is no such call
+	unix.SYS_PPOLL:           true,
+	unix.SYS_FUTEX:           true, // Go
+	unix.SYS_EPOLL_PWAIT:     true,
+}
+
+func (f *fleet) awaitSleep(c container) error {
+	process := proc.PID(c.pid)
+	name := filepath.Base(f.process.Args[0])
+	deadline := time.Now().Add(sleepPatience)
+	for wait := 20 * time.Microsecond; ; wait = min(2*wait, time.Millisecond) {
+		call, args, err := process.Call()
+		if err == nil && len(args) > 0 && sleeping[call] {
+			// The engine's own process sleeps, too, before it becomes the program.
+			if comm, err := os.ReadFile(process.Path("comm")); err == nil && strings.TrimSpace(string(comm)) == name {
+				return nil
+			}
+		}
+		if gone(c.pid) {
+			return fmt.Errorf("PID %d ended at once", c.pid)
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("PID %d does not sleep after %s (system call %d, %v)", c.pid, sleepPatience, call, err)
+		}
+		time.Sleep(wait)
+	}
+}
+
+func (f *fleet) warmUp() error {
+	var err error
+	f.each("warm-up", 1, func(w worker, _ int) error {
+		var c container
+		if c, err = f.one(w, "warm-up"); err == nil {
+			err = errors.Join(syscall.Kill(c.pid, syscall.SIGKILL), awaitGone(c.pid, time.Now().Add(stopPatience)),
+				f.call(w, "delete", "--force", c.id))
+		}
+		return nil
+	})
+	return err
+}
+
+// start starts all containers.
+func (f *fleet) start() report.Start {
+	f.asleep = make([]container, 0, f.Count)
+	begin := time.Now()
+	f.each("start", f.Count, func(w worker, i int) error {
+		c, err := f.one(w, "pause-"+strconv.Itoa(i))
+		if err != nil {
+			return err
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.asleep = append(f.asleep, c)
+		return nil
+	})
+	total := time.Since(begin)
+	latencies, ends := make([]time.Duration, 0, f.Count), make([]time.Duration, 0, f.Count)
+	for _, c := range f.asleep {
+		latencies, ends = append(latencies, c.asleep.Sub(c.started)), append(ends, c.asleep.Sub(begin))
+	}
+	return report.NewStart(total, latencies, ends)
+}
+
+// inspect counts processes and threads, and returns the median of the resident memory of all in kB.
+func (f *fleet) inspect() (processes, threads int, rssKB int64) {
+	var resident []int64
+	for _, c := range f.asleep {
+		stat, err := proc.PID(c.pid).Stat()
+		if err != nil {
+			f.fail(fmt.Errorf("%s: gone while it should sleep: %w", c.id, err))
+			continue
+		}
+		processes++
+		threads += stat.Threads
+		if rss, err := proc.PID(c.pid).RSS(); err == nil {
+			resident = append(resident, rss>>10)
+		}
+	}
+	// The kernel places each stack at random, so that one container has a page more or less than the next.
+	return processes, threads, lib.Median(resident)
+}
+
+// stop sends SIGTERM to every container and returns the seconds until the last has ended.
+func (f *fleet) stop() float64 {
+	begin := time.Now()
+	for _, c := range f.asleep {
+		if err := syscall.Kill(c.pid, syscall.SIGTERM); err != nil {
+			f.fail(fmt.Errorf("%s: SIGTERM: %w", c.id, err))
+		}
+	}
+	deadline := begin.Add(stopPatience)
+	for i, c := range f.asleep {
+		if err := awaitGone(c.pid, deadline); err != nil {
+			f.fail(fmt.Errorf("%s: %w", c.id, err))
+			syscall.Kill(c.pid, syscall.SIGKILL)
+		}
+		f.progress("stop", i+1, len(f.asleep))
+	}
+	return time.Since(begin).Seconds()
+}
+
+// gone reports whether a process of this namespace is no more. PID 1 lets the kernel bury it at once.
+func gone(pid int) bool { return syscall.Kill(pid, 0) == syscall.ESRCH }
+
+func awaitGone(pid int, deadline time.Time) error {
+	for !gone(pid) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("PID %d runs %s after it was told to end", pid, stopPatience)
+		}
+		// Many end at once: asking all the time would take the processor from them.
+		time.Sleep(time.Millisecond)
+	}
+	return nil
+}
+
+// version returns the first line of what the engine says about itself.
+func (f *fleet) version() string {
+	// Even for this, crun makes the folder of its state; without --root, in the machine's /run.
+	said, err := exec.Command(f.Engine, "--root", filepath.Join(f.dir, "state"), "--version").Output()
+	if err != nil {
+		return filepath.Base(f.Engine)
+	}
+	line, _, _ := strings.Cut(string(said), "\n")
+	return line
+}
+
+// settled reads the machine's memory when it has come to rest: the kernel frees much of what short-lived processes had only
+// after a while. since is an earlier reading, nil for the first. rested is false if it did not come to rest within patience:
+// then something else on the machine moves it.
+func settled(since memory, patience time.Duration) (now memory, rested bool, err error) {
+	debug.FreeOSMemory()
+	last, err := readMemory()
+	if err != nil {
+		return nil, false, err
+	}
+	for deadline := time.Now().Add(patience); ; last = now {
+		// Rest is that nothing moves over a time.
+		time.Sleep(min(200*time.Millisecond, patience/5))
+		if now, err = readMemory(); err != nil {
+			return nil, false, err
+		}
+		// What every machine does all the time, or what would not show in the result.
+		little := int64(256)
+		if since != nil {
+			little = max(little, (since.available()-now.available())/500)
+		}
+		if moved := now.available() - last.available(); max(moved, -moved) < little {
+			return now, true, nil
+		}
+		if time.Now().After(deadline) {
+			return now, false, nil
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"example.com/pause/bench/fleet/report"
+)
+
+// newFleet returns a fleet without an engine that has a folder for its workers.
+func newFleet(t *testing.T, parallel int) *fleet {
+	t.Helper()
+	return &fleet{spec: spec{Parallel: parallel}, dir: t.TempDir(), progress: func(string, int, int) {}}
+}
+
+// Too many failures end a phase; the next one, such as deleting what was started, is done all the same.
+func TestFailuresEndOnlyTheirPhase(t *testing.T) {
+	f := newFleet(t, 1)
+	f.each("start", 100, func(worker, int) error { return errors.New("broken") })
+	if f.failed != maxFailures || len(f.failures) != maxFailures {
+		t.Errorf("%d failures, %d of them told; want %d", f.failed, len(f.failures), maxFailures)
+	}
+	deleted := 0
+	f.each("delete", 50, func(worker, int) error { deleted++; return nil })
+	if deleted != 50 {
+		t.Errorf("%d of 50 were deleted", deleted)
+	}
+}
+
+// A worker that cannot have its folder is a failure; the others do its work, and are waited for.
+func TestEachWaitsForItsWorkers(t *testing.T) {
+	f := newFleet(t, 2)
+	if err := os.WriteFile(filepath.Join(f.dir, "worker1"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var done atomic.Int64
+	f.each("start", 1000, func(worker, int) error { done.Add(1); return nil })
+	if got := done.Load(); got != 1000 || f.failed != 1 {
+		t.Errorf("%d done when it returned, %d failures; want 1000 and 1", got, f.failed)
+	}
+}
+
+// Sizes are read in kB, and what is no size is left out; what is not /proc/meminfo is refused.
+func TestParseMemory(t *testing.T) {
+	m, err := parseMemory([]byte("MemTotal:       24684092 kB\nMemAvailable:   20000000 kB\nActive(anon):      10000 kB\nHugePages_Total:       3\n"))
+	if _, ok := m["HugePages_Total"]; err != nil || ok || m["MemTotal"] != 24684092 || m["Active(anon)"] != 10000 {
+		t.Errorf("got %v, %v", m, err)
+	}
+	for _, text := range []string{"", "MemTotal: 1 kB\n", "hello\n", "MemAvailable: many kB\n"} {
+		if _, err := parseMemory([]byte(text)); err == nil || !strings.Contains(err.Error(), "no MemAvailable") {
+			t.Errorf("%q: got error %v", text, err)
+		}
+	}
+}
+
+// What waits in the lists of all CPUs and zones is added up; high and low marks and other zones' figures are not.
+func TestParseZones(t *testing.T) {
+	const zones = `Node 0, zone   Normal
+  pages free     4000000
+        low      7000
+  pagesets
+    cpu: 0
+              count:    300
+              high:     13000
+    cpu: 1
+              count:    21
+  vm stats threshold: 32
+Node 0, zone  Movable
+  pages free     0
+  pagesets
+    cpu: 0
+              count:    4
+`
+	got, err := parseZones([]byte(zones))
+	if want := int64(325 * os.Getpagesize() / 1024); err != nil || got != want {
+		t.Errorf("got %d kB, %v; want %d", got, err, want)
+	}
+	if _, err := parseZones(nil); err == nil {
+		t.Error("nothing: no error")
+	}
+}
+
+// The cost is what each of n took of what was available, on the lists of CPUs too, and added to each component.
+func TestCost(t *testing.T) {
+	c := cost(100,
+		memory{"MemAvailable": 5000, onLists: 900, "AnonPages": 100, "Shmem": 7},
+		memory{"MemAvailable": 1800, onLists: 100, "AnonPages": 850, "Shmem": 7, "KernelStack": 1600})
+	want := map[string]float64{"AnonPages": 7.5, "KernelStack": 16}
+	for _, name := range report.Components {
+		if c.Components[name] != want[name] {
+			t.Errorf("%s: got %v, want %v", name, c.Components[name], want[name])
+		}
+	}
+	if c.Available != 40 {
+		t.Errorf("available: got %v, want 40", c.Available)
+	}
+}
+
+// This machine's own figures can be read.
+func TestReadMemory(t *testing.T) {
+	m, err := readMemory()
+	if err != nil || m["MemTotal"] < m["MemAvailable"] || m["MemAvailable"] <= 0 {
+		t.Errorf("%v: %d kB of %d kB available", err, m["MemAvailable"], m["MemTotal"])
+	}
+}

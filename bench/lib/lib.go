@@ -1,0 +1,154 @@
+// Package lib is what the benchmarks share: what a measurement was made on, percentiles, tables, progress on a terminal, and the
+// images of a layout.
+package lib
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// Machine describes this machine in a line, with its load: figures have to be judged by it. Without the /proc of Linux it
+// is an error.
+func Machine() (string, error) { return machine(os.DirFS("/")) }
+
+var model = regexp.MustCompile(`(?m)^model name\s*:\s*(.*)$`)
+
+// machine is Machine with the files below root.
+func machine(root fs.FS) (string, error) {
+	release, err := fs.ReadFile(root, "proc/sys/kernel/osrelease")
+	memory, noMemory := fs.ReadFile(root, "proc/meminfo")
+	average, noAverage := load(root)
+	if err := errors.Join(err, noMemory, noAverage); err != nil {
+		return "", err
+	}
+	var kb int64
+	if _, err := fmt.Sscanf(string(memory), "MemTotal: %d kB", &kb); err != nil {
+		return "", fmt.Errorf("/proc/meminfo does not begin with MemTotal in kB: %w", err)
+	}
+	cpu := ""
+	// Not every architecture names a model.
+	info, _ := fs.ReadFile(root, "proc/cpuinfo")
+	if name := model.FindSubmatch(info); name != nil {
+		cpu = " (" + string(name[1]) + ")"
+	}
+	return fmt.Sprintf("Linux %s, %s, %d CPUs%s, %d MB, load %s",
+		strings.TrimSpace(string(release)), runtime.GOARCH, runtime.NumCPU(), cpu, kb/1024, average), nil
+}
+
+// Load returns how many processes wanted a CPU in the last minute, as the first figure of /proc/loadavg.
+func Load() (string, error) { return load(os.DirFS("/")) }
+
+func load(root fs.FS) (string, error) {
+	content, err := fs.ReadFile(root, "proc/loadavg")
+	average, _, _ := strings.Cut(string(content), " ")
+	return average, err
+}
+
+// Percentile returns the smallest of values, which may be in any order, that at least percent of a hundred of them do not
+// exceed (the nearest rank), and 0 if there are none.
+func Percentile[T cmp.Ordered](values []T, percent float64) (p T) {
+	if len(values) == 0 {
+		return p
+	}
+	rank := int(math.Ceil(percent * float64(len(values)) / 100))
+	return slices.Sorted(slices.Values(values))[max(rank, 1)-1]
+}
+
+// Median returns the 50th percentile of values.
+func Median[T cmp.Ordered](values []T) T { return Percentile(values, 50) }
+
+// Table prints rows in columns, the first flush left and the others flush right. An empty row is an empty line.
+func Table(w io.Writer, rows [][]string) error {
+	first := 0
+	for _, row := range rows {
+		if len(row) > 0 {
+			first = max(first, len(row[0]))
+		}
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 0, ' ', tabwriter.AlignRight)
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == 0 {
+				fmt.Fprintf(t, "%-*s", first, cell)
+			} else {
+				fmt.Fprintf(t, "\t  %s", cell)
+			}
+		}
+		if len(row) > 1 {
+			fmt.Fprint(t, "\t")
+		}
+		fmt.Fprintln(t)
+	}
+	return t.Flush()
+}
+
+// Thousands writes n, which is not negative, with a comma between each three digits.
+func Thousands(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// Progress shows on a terminal how many of total steps are done, as Set says, and what they are; anywhere else it shows
+// nothing. With a total of -1 it shows the seconds that have passed. Finish takes it away; nothing else may be written to
+// the terminal before.
+func Progress(what string, total int) *progressbar.ProgressBar {
+	return progressbar.NewOptions(total,
+		progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetVisibility(term.IsTerminal(int(os.Stderr.Fd()))),
+		progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+		progressbar.OptionSetSpinnerChangeInterval(time.Second), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetRenderBlankState(true), progressbar.OptionClearOnFinish())
+}
+
+// Layout opens the OCI layout in folder dir.
+func Layout(dir string) (v1.ImageIndex, error) {
+	// Bazel's sandbox has a link in the place of every file, which go-containerregistry takes for an attack. All of them lead
+	// into one folder.
+	index, err := filepath.EvalSymlinks(filepath.Join(dir, "index.json"))
+	if err != nil {
+		return nil, err
+	}
+	return layout.ImageIndexFromPath(filepath.Dir(index))
+}
+
+// Images returns the images of the OCI layout in folder dir, then those of the indexes in it.
+func Images(dir string) (images []v1.Image, err error) {
+	top, err := Layout(dir)
+	if err != nil {
+		return nil, err
+	}
+	all := func(v1.Descriptor) bool { return true }
+	indexes, err := partial.FindIndexes(top, all)
+	for _, index := range append([]v1.ImageIndex{top}, indexes...) {
+		found, wrong := partial.FindImages(index, all)
+		images, err = append(images, found...), errors.Join(err, wrong)
+	}
+	if err == nil && len(images) == 0 {
+		err = errors.New("no image")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return images, nil
+}

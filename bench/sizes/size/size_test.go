@@ -1,0 +1,65 @@
+package size
+
+import (
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// An index of two images is measured as two images, each with the sizes of its blobs as they are stored.
+func TestImages(t *testing.T) {
+	index := v1.ImageIndex(empty.Index)
+	for _, platform := range []v1.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm", Variant: "v7"}} {
+		image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if image, err = mutate.AppendLayers(image, static.NewLayer(make([]byte, 300), types.OCILayer)); err != nil {
+			t.Fatal(err)
+		}
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image})
+	}
+	dir := t.TempDir()
+	if _, err := layout.Write(dir, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: index})); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := images(dir)
+	if err != nil || len(rows) != 2 || rows[0].Name != "linux/amd64" || rows[1].Name != "linux/arm/v7" {
+		t.Fatalf("got %+v, %v; want linux/amd64 and linux/arm/v7", rows, err)
+	}
+	for _, r := range rows {
+		if r.Layers != 300 || r.Manifest == 0 || r.Config == 0 || r.Image != r.Manifest+r.Config+r.Layers {
+			t.Errorf("got %+v; want a layer of 300 bytes, and sizes that add up", r)
+		}
+	}
+	if _, err := images(t.TempDir()); err == nil {
+		t.Error("measured a folder that is no layout")
+	}
+}
+
+// The table shows every size against its budget, rounded up, and every other as a multiple of the first.
+func TestWrite(t *testing.T) {
+	var out strings.Builder
+	ours := []Row{{"linux/amd64", 500, 400, 200, 300, 900}, {"linux/arm/v7", 641, 1, 2, 3, 1025}}
+	if err := Write(&out, ours, []Row{{Name: "ordinary Go", Program: 1_425_534, Image: 899_950}, {Name: "C", Image: 17_700}}); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+bytes                program  of 640  layer  config  manifest  image  of 1024
+linux/amd64              500    79 %    400     200       300    900     88 %
+linux/arm/v7             641   101 %      1       2         3  1,025    101 %
+
+next to linux/amd64    program  times    image  times
+ordinary Go          1,425,534  2,851  899,950  1,000
+C                            -      -   17,700   19.7
+`
+	if got := "\n" + out.String(); got != want {
+		t.Errorf("got%swant%s", got, want)
+	}
+}
