@@ -12,16 +12,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
+
+	"example.com/pause/tests/lib/background"
 )
 
 // envAssets is the environment variable that names the folder of the programs.
 const envAssets = "KUBEBUILDER_ASSETS"
-
-// patience is how long the server may take until it is ready, or a program until it has ended. It is no measurement.
-const patience = 2 * time.Minute
 
 // cluster is a control plane without controllers, scheduler and nodes: an API server on loopback, and its etcd.
 type cluster struct {
@@ -35,7 +32,7 @@ func startCluster(t *testing.T, assets string) *cluster {
 	dir := t.TempDir()
 	const scheme = "http://127.0.0.1:"
 	client, peer, secure := freePort(t), freePort(t), freePort(t)
-	background(t, dir, filepath.Join(assets, "etcd"),
+	background.Daemon(t, filepath.Join(assets, "etcd"),
 		"--data-dir="+filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
 		"--listen-client-urls="+scheme+client, "--advertise-client-urls="+scheme+client,
 		"--listen-peer-urls="+scheme+peer, "--initial-advertise-peer-urls="+scheme+peer, "--initial-cluster=default="+scheme+peer)
@@ -70,26 +67,17 @@ current-context: test
 			t.Fatal(err)
 		}
 	}
-	ended := background(t, dir, filepath.Join(assets, "kube-apiserver"),
+	server := background.Daemon(t, filepath.Join(assets, "kube-apiserver"),
 		"--etcd-servers="+scheme+client, "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port="+secure,
 		"--endpoint-reconciler-type=none", "--cert-dir="+certs, "--token-auth-file="+tokens, "--authorization-mode=RBAC",
 		"--service-cluster-ip-range=10.0.0.0/24", "--service-account-issuer=https://127.0.0.1",
 		"--service-account-key-file="+key, "--service-account-signing-key-file="+key)
 
-	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+	server.Await(t, "the API server to be ready", func() bool {
 		out, err := c.kubectl(t, "get", "--raw", "/readyz")
-		if err == nil && out == "ok" {
-			return c
-		}
-		select {
-		case <-ended:
-			t.Fatal("kube-apiserver ended before it was ready")
-		default:
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the API server was not ready within %v: %v: %s", patience, err, out)
-		}
-	}
+		return err == nil && out == "ok"
+	})
+	return c
 }
 
 // freePort returns a TCP port of loopback that nobody listens on. Bazel gives the test a network namespace of its own, so
@@ -106,43 +94,6 @@ func freePort(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return port
-}
-
-// background starts a program that is stopped when the test ends. The returned channel is closed once it has ended. The end
-// of what it printed is logged if the test fails.
-func background(t *testing.T, dir, program string, args ...string) <-chan struct{} {
-	t.Helper()
-	name := filepath.Base(program)
-	log, err := os.Create(filepath.Join(dir, name+".log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, args...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v; %s has to name a folder with it", err, envAssets)
-	}
-	ended := make(chan struct{})
-	go func() {
-		cmd.Wait()
-		close(ended)
-	}()
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-ended:
-		case <-time.After(patience):
-			cmd.Process.Kill()
-			<-ended
-			t.Errorf("%s did not end within %v of SIGTERM and was killed", name, patience)
-		}
-		log.Close()
-		if content, _ := os.ReadFile(log.Name()); t.Failed() {
-			t.Logf("%s printed:\n%s", name, content[max(0, len(content)-4000):])
-		}
-	})
-	return ended
 }
 
 // kubectl runs kubectl and returns what it printed, errors and warnings too.

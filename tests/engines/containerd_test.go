@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
+	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/need"
 )
 
@@ -71,12 +71,7 @@ func major(t *testing.T, program string) int {
 // daemon starts a daemon, waits until it listens on the Unix socket, and stops it when the test ends.
 func daemon(t *testing.T, socket, name string, args ...string) {
 	t.Helper()
-	cmd := background(t, name, args...)
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		cmd.code(t)
-	})
-	cmd.await(t, "it to listen on "+socket, func() bool {
+	background.Daemon(t, name, args...).Await(t, "it to listen on "+socket, func() bool {
 		conn, err := net.Dial("unix", socket)
 		if err == nil {
 			conn.Close()
@@ -138,15 +133,15 @@ func (d *containerd) start(t *testing.T, profile string) container {
 	if profile != "" {
 		options = append(options, "--seccomp-profile", profile)
 	}
-	cmd := background(t, d.ctr, d.runArgs(id, options)...)
+	cmd := background.Start(t, d.ctr, d.runArgs(id, options)...)
 	t.Cleanup(func() {
-		background(t, d.ctr, d.args("default", "tasks", "kill", "--signal", "KILL", id)...).code(t)
-		cmd.code(t)
+		background.Start(t, d.ctr, d.args("default", "tasks", "kill", "--signal", "KILL", id)...).Code(t)
+		cmd.Code(t)
 	})
-	return container{pid: cmd.awaitPID(t, pidFile), stop: func(t *testing.T) int {
+	return container{pid: awaitPID(t, cmd, pidFile), stop: func(t *testing.T) int {
 		t.Helper()
 		run(t, d.ctr, d.args("default", "tasks", "kill", "--signal", "TERM", id)...)
-		return cmd.code(t)
+		return cmd.Code(t)
 	}}
 }
 

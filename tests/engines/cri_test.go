@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
+	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/proc"
 )
@@ -105,7 +106,7 @@ func (k kubelet) pod(t *testing.T, network cri.NamespaceMode, seccomp *cri.Secur
 	id := ran.PodSandboxId
 	t.Cleanup(func() {
 		// The test's own context has ended by now.
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), background.Patience)
 		defer cancel()
 		if _, err := k.runtime.StopPodSandbox(ctx, &cri.StopPodSandboxRequest{PodSandboxId: id}); err != nil {
 			t.Error("StopPodSandbox: ", err)
@@ -293,7 +294,7 @@ func (k kubelet) awaitCondition(t *testing.T, name string) {
 	t.Helper()
 	var answer *cri.StatusResponse
 	var err error
-	await(t, name, func() bool {
+	background.Await(t, name, func() bool {
 		answer, err = k.runtime.Status(t.Context(), &cri.StatusRequest{})
 		return slices.ContainsFunc(answer.GetStatus().GetConditions(), func(c *cri.RuntimeCondition) bool {
 			return c.Type == name && c.Status

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/proc"
 )
@@ -120,9 +121,9 @@ func (e cli) create(t *testing.T, profile string, args ...string) string {
 	id := e.run(t, append(append(all, reference), args...)...)
 	t.Cleanup(func() {
 		if t.Failed() {
-			background(t, e.program, e.args("inspect", "--format", "{{json .State}}", id)...).code(t)
+			background.Start(t, e.program, e.args("inspect", "--format", "{{json .State}}", id)...).Code(t)
 		}
-		background(t, e.program, e.args("rm", "--force", id)...).code(t)
+		background.Start(t, e.program, e.args("rm", "--force", id)...).Code(t)
 	})
 	return id
 }

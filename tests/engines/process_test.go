@@ -11,24 +11,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
+	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/proc"
 	"example.com/pause/tests/lib/targets"
 )
-
-// patience is how long a test waits for what must happen. It is no measurement: nothing here takes a second.
-const patience = 30 * time.Second
-
-// await returns once done says so, and fails the test when that takes too long. state is asked for then.
-func await(t *testing.T, what string, done func() bool, state func() string) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %v for %s; it is: %s", patience, what, state())
-		}
-	}
-}
 
 // temp returns a new folder with a path short enough for a socket in it.
 func temp(t *testing.T) string {
@@ -132,12 +119,12 @@ func check(t *testing.T, err error) {
 // run runs a command that must succeed, and returns what it printed on standard output.
 func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), background.Patience)
 	defer cancel()
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stderr = &stderr
-	cmd.WaitDelay = patience // what it leaves behind may keep the pipes open
+	cmd.WaitDelay = background.Patience // what it leaves behind may keep the pipes open
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%s: %v: %s", strings.Join(cmd.Args, " "), err, strings.TrimSpace(stderr.String()+string(out)))
@@ -145,76 +132,14 @@ func run(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// A command runs in the background.
-type command struct {
-	*exec.Cmd
-	ended chan struct{} // closed when it has ended
-}
-
-// background starts a command that the test will wait for or kill, with its output in a file: a pipe would be kept open
-// by whatever the command leaves behind. The file's content is logged if the test fails.
-func background(t *testing.T, name string, args ...string) command {
-	t.Helper()
-	log, err := os.Create(filepath.Join(temp(t), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if content, _ := os.ReadFile(log.Name()); t.Failed() && len(content) > 0 {
-			t.Logf("%s printed:\n%s", filepath.Base(name), tail(content, 4000))
-		}
-		log.Close()
-	})
-	c := command{exec.Command(name, args...), make(chan struct{})}
-	c.Stdout, c.Stderr = log, log
-	check(t, c.Start())
-	go func() {
-		c.Wait()
-		close(c.ended)
-	}()
-	return c
-}
-
-// code waits for the end of the command and returns its exit code, as a shell would have it.
-func (c command) code(t *testing.T) int {
-	t.Helper()
-	select {
-	case <-c.ended:
-	case <-time.After(patience):
-		c.Process.Kill()
-		<-c.ended
-		t.Errorf("%s did not end within %v and was killed", strings.Join(c.Args, " "), patience)
-	}
-	if status := c.ProcessState.Sys().(syscall.WaitStatus); status.Signaled() {
-		return 128 + int(status.Signal())
-	}
-	return c.ProcessState.ExitCode()
-}
-
-// await is the function await for something that can only happen while the command runs.
-func (c command) await(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	await(t, what, func() bool {
-		select {
-		case <-c.ended:
-			t.Fatalf("%s ended while the test waited for %s: %v", filepath.Base(c.Path), what, c.ProcessState)
-		default:
-		}
-		return done()
-	}, func() string { return "still running" })
-}
-
 // awaitPID waits until the command has written a PID into the file, and returns it.
-func (c command) awaitPID(t *testing.T, file string) proc.PID {
+func awaitPID(t *testing.T, c background.Command, file string) proc.PID {
 	t.Helper()
 	pid := 0
-	c.await(t, "the PID in "+file, func() bool {
+	c.Await(t, "the PID in "+file, func() bool {
 		content, _ := os.ReadFile(file)
 		pid, _ = strconv.Atoi(strings.TrimSpace(string(content)))
 		return pid != 0
 	})
 	return proc.PID(pid)
 }
-
-// tail returns the end of content, at most n bytes.
-func tail(content []byte, n int) []byte { return content[max(0, len(content)-n):] }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/bundle"
 	"example.com/pause/tests/lib/need"
 )
@@ -36,16 +37,16 @@ func (r ociRuntime) start(t *testing.T, profile string) container {
 	t.Helper()
 	dir := r.bundle(t, profile)
 	pidFile := filepath.Join(dir, "pid")
-	cmd := background(t, r.program, r.args(dir, "run", "--bundle", dir, "--pid-file", pidFile, "x")...)
+	cmd := background.Start(t, r.program, r.args(dir, "run", "--bundle", dir, "--pid-file", pidFile, "x")...)
 	t.Cleanup(func() {
 		cmd.Process.Kill()
-		cmd.code(t)
-		background(t, r.program, r.args(dir, "delete", "--force", "x")...).code(t)
+		cmd.Code(t)
+		background.Start(t, r.program, r.args(dir, "delete", "--force", "x")...).Code(t)
 	})
-	return container{pid: cmd.awaitPID(t, pidFile), stop: func(t *testing.T) int {
+	return container{pid: awaitPID(t, cmd, pidFile), stop: func(t *testing.T) int {
 		t.Helper()
 		run(t, r.program, r.args(dir, "kill", "x", "TERM")...)
-		return cmd.code(t)
+		return cmd.Code(t)
 	}}
 }
 
