@@ -38,11 +38,13 @@ func printed(t *testing.T, spec pid1.Spec) string {
 
 // With -v as the only argument it prints its name and version, and exits 0.
 func TestVersion(t *testing.T) {
-	native(t, func(t *testing.T, s subject) {
+	everywhere(t, func(t *testing.T, s subject) {
 		for _, place := range places {
 			for _, argv0 := range []string{s.bin, "/pause", ""} {
 				t.Run(fmt.Sprintf("%s/argv0=%q", place.name, argv0), func(t *testing.T) {
-					got := printed(t, pid1.Spec{Path: s.bin, Argv: []string{argv0, "-v"}, Ordinary: place.ordinary})
+					spec := s.spec(argv0, "-v")
+					spec.Ordinary = place.ordinary
+					got := printed(t, spec)
 					if !versionLine.MatchString(got) {
 						t.Errorf("printed %q; want a line like %q", got, "pause 1.0.0\n")
 					}
@@ -89,18 +91,22 @@ func TestOtherArguments(t *testing.T) {
 		"-v as name":        {"-v"},
 		"-v as name, twice": {"-v", "x", "-v"},
 	}
-	native(t, func(t *testing.T, s subject) {
+	everywhere(t, func(t *testing.T, s subject) {
 		for name, argv := range cases {
 			t.Run(name, func(t *testing.T) {
-				p := s.asleep(t, pid1.Spec{Path: s.bin, Argv: argv})
+				p := s.asleep(t, s.spec(argv...))
 				check(t, p.Signal(unix.SIGTERM))
 				exits(t, p, 0)
 			})
 		}
-		t.Run("no argv at all", func(t *testing.T) {
-			p := s.asleep(t, pid1.Spec{Path: s.bin, Argv: []string{s.bin}, Scene: &pid1.Scene{NoArgv: true}})
-			check(t, p.Signal(unix.SIGTERM))
-			exits(t, p, 0)
-		})
+	})
+}
+
+// Without any arguments, not even argv[0], it sleeps, and leaves when asked.
+func TestNoArguments(t *testing.T) {
+	native(t, func(t *testing.T, s subject) {
+		p := s.asleep(t, pid1.Spec{Path: s.bin, Argv: []string{s.bin}, Scene: &pid1.Scene{NoArgv: true}})
+		check(t, p.Signal(unix.SIGTERM))
+		exits(t, p, 0)
 	})
 }

@@ -21,10 +21,36 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A subject is a pause binary that this machine can run without an emulator.
+// A subject is a pause binary that this machine can run: by itself, or through an emulator.
 type subject struct {
 	targets.Target
-	bin string
+	bin      string
+	emulator string // "" if there is none
+}
+
+// spec runs the binary with these arguments, argv[0] first.
+func (s subject) spec(argv ...string) pid1.Spec {
+	if s.emulator == "" {
+		return pid1.Spec{Path: s.bin, Argv: argv}
+	}
+	return pid1.Spec{Argv: append([]string{s.emulator, "-0", argv[0], s.bin}, argv[1:]...)}
+}
+
+// version is a command line that runs the binary and ends by itself.
+func (s subject) version() []string {
+	if s.emulator == "" {
+		return []string{s.bin, "-v"}
+	}
+	return []string{s.emulator, s.bin, "-v"}
+}
+
+// sleep is the number of the system call in which the kernel sees the program sleep. The emulator passes the sleep on as the
+// host's own system call.
+func (s subject) sleep() uint64 {
+	if host, _ := targets.Host(); s.emulator != "" {
+		return host.Sleep()
+	}
+	return s.Sleep()
 }
 
 // siblings are the 32-bit architectures that many a 64-bit kernel can run as well.
@@ -48,11 +74,28 @@ func native(t *testing.T, test func(t *testing.T, s subject)) {
 			if target.Arch != host.Arch && !runsHere(bin) {
 				// Every x86-64 processor can, and the kernel unless it was built or told not to.
 				need.That(t, host.Arch != "amd64", "a kernel that runs 386 programs (CONFIG_IA32_EMULATION, ia32_emulation=on)")
-				t.Skipf("optional, and skipped: this machine does not run %s programs, as many of %s do not; TestEmulated covers them",
+				t.Skipf("optional, and skipped: this machine does not run %s programs, as many of %s do not; it emulates them",
 					target.Arch, host.Arch)
 			}
-			test(t, subject{target, bin})
+			test(t, subject{target, bin, ""})
 		})
+	}
+}
+
+// everywhere is native, and then runs test under qemu-user for every architecture that is not the machine's own. What the
+// kernel does for PID 1 is the emulator's affair there, so there is less to see than natively.
+func everywhere(t *testing.T, test func(t *testing.T, s subject)) {
+	t.Helper()
+	native(t, test)
+	host, _ := targets.Host()
+	for _, target := range targets.All() {
+		if target.Arch != host.Arch {
+			t.Run("emulated_"+target.Arch, func(t *testing.T) {
+				t.Parallel()
+				pid1.Available(t)
+				test(t, subject{target, target.Binary(t), target.FindEmulator(t)})
+			})
+		}
 	}
 }
 
@@ -79,7 +122,7 @@ func start(t *testing.T, spec pid1.Spec) *pid1.Process {
 func (s subject) asleep(t *testing.T, spec pid1.Spec) *pid1.Process {
 	t.Helper()
 	p := start(t, spec)
-	check(t, p.AwaitSleep(s.Sleep()))
+	check(t, p.AwaitSleep(s.sleep()))
 	return p
 }
 
@@ -143,12 +186,17 @@ func TestStops(t *testing.T) {
 		{"ignored by parent", &pid1.Scene{Ignore: stops}},
 		{"blocked by parent", &pid1.Scene{Block: all}},
 	}
-	native(t, func(t *testing.T, s subject) {
+	everywhere(t, func(t *testing.T, s subject) {
 		for _, place := range places {
 			for _, scene := range scenes {
+				if s.emulator != "" && scene.scene != nil {
+					continue // what is inherited is the emulator's
+				}
 				for _, stop := range stops {
 					t.Run(fmt.Sprintf("%s/%s/%s", place.name, scene.name, unix.SignalName(stop)), func(t *testing.T) {
-						p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Ordinary: place.ordinary, Scene: scene.scene})
+						spec := s.spec(s.bin)
+						spec.Ordinary, spec.Scene = place.ordinary, scene.scene
+						p := s.asleep(t, spec)
 						check(t, p.Signal(stop))
 						exits(t, p, 0)
 					})
@@ -189,7 +237,7 @@ func TestStopsAtOnceEveryTime(t *testing.T) {
 
 // stopAtOnce runs s, sends it stop as soon as it sleeps, and expects that it exits with status 0.
 func (s subject) stopAtOnce(stop syscall.Signal) error {
-	p, err := pid1.Start(pid1.Spec{Argv: []string{s.bin}})
+	p, err := pid1.Start(s.spec(s.bin))
 	if err != nil {
 		return err
 	}
@@ -217,7 +265,7 @@ func TestStopsAtEverySystemCall(t *testing.T) {
 		for _, stop := range stops {
 			for at, more := 0, true; more; at++ {
 				masked, seen, woken, sent := false, 0, false, false
-				status, err := pid1.Trace(pid1.Spec{Argv: []string{s.bin}}, func(halt pid1.Stop) error {
+				status, err := pid1.Trace(s.spec(s.bin), func(halt pid1.Stop) error {
 					if !masked {
 						masked = halt.After && halt.Call == s.Calls[targets.CallMask]
 						if !masked {
@@ -272,7 +320,7 @@ func TestOtherSignalsLeavePID1Asleep(t *testing.T) {
 			if err := p.Ask("kill %d", signal); err != nil {
 				t.Fatalf("%s from inside: %v", unix.SignalName(signal), err)
 			}
-			check(t, p.AwaitSleep(s.Sleep()))
+			check(t, p.AwaitSleep(s.sleep()))
 			after, err := p.Stat()
 			check(t, err)
 			if after != before {
@@ -324,7 +372,7 @@ func TestSleepsOnWhenContinued(t *testing.T) {
 					check(t, p.Signal(unix.SIGCONT))
 					check(t, p.AwaitState("S"))
 				}
-				check(t, p.AwaitSleep(s.Sleep()))
+				check(t, p.AwaitSleep(s.sleep()))
 				check(t, p.Signal(unix.SIGTERM))
 				exits(t, p, 0)
 			})
@@ -334,14 +382,16 @@ func TestSleepsOnWhenContinued(t *testing.T) {
 
 // SIGCHLD without a child that has ended only makes it sleep again, with no child at all and with a living one.
 func TestSleepsOnAfterIdleChildSignal(t *testing.T) {
-	native(t, func(t *testing.T, s subject) {
+	everywhere(t, func(t *testing.T, s subject) {
 		for _, place := range places {
 			for _, child := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/child=%v", place.name, child), func(t *testing.T) {
-					p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Ordinary: place.ordinary, Scene: &pid1.Scene{Agent: child}})
-					for range 20 {
+					spec := s.spec(s.bin)
+					spec.Ordinary, spec.Scene = place.ordinary, &pid1.Scene{Agent: child}
+					p := s.asleep(t, spec)
+					for range 5 {
 						check(t, p.Signal(unix.SIGCHLD))
-						check(t, p.AwaitSleep(s.Sleep()))
+						check(t, p.AwaitSleep(s.sleep()))
 					}
 					check(t, p.Signal(unix.SIGTERM))
 					exits(t, p, 0)
@@ -352,7 +402,7 @@ func TestSleepsOnAfterIdleChildSignal(t *testing.T) {
 }
 
 // It reaps 1,000 orphans that it inherits alive and that then all end at once, and 200 that it inherits dead; and fewer
-// where it inherited that SIGCHLD is ignored or blocked.
+// under an emulator, and where it inherited that SIGCHLD is ignored or blocked.
 func TestReapsOrphans(t *testing.T) {
 	scenes := map[string]struct {
 		scene        pid1.Scene
@@ -362,15 +412,23 @@ func TestReapsOrphans(t *testing.T) {
 		"SIGCHLD ignored": {pid1.Scene{Ignore: []syscall.Signal{unix.SIGCHLD}}, 100, 20},
 		"SIGCHLD blocked": {pid1.Scene{Block: []syscall.Signal{unix.SIGCHLD}}, 100, 20},
 	}
-	native(t, func(t *testing.T, s subject) {
+	everywhere(t, func(t *testing.T, s subject) {
 		for name, test := range scenes {
+			if s.emulator != "" {
+				if name != "clean" {
+					continue
+				}
+				test.living, test.dead = 5, 5
+			}
 			t.Run(name, func(t *testing.T) {
 				scene := test.scene
 				scene.Agent = true
-				scene.Child = []string{s.bin, "-v"}
-				p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Scene: &scene})
+				scene.Child = s.version()
+				spec := s.spec(s.bin)
+				spec.Scene = &scene
+				p := s.asleep(t, spec)
 				reapsOrphans(t, p, test.living, test.dead)
-				check(t, p.AwaitSleep(s.Sleep()))
+				check(t, p.AwaitSleep(s.sleep()))
 				check(t, p.Signal(unix.SIGTERM))
 				exits(t, p, 0)
 			})
@@ -396,13 +454,17 @@ func reapsOrphans(t *testing.T, p *pid1.Process, living, dead int) {
 	check(t, p.AwaitDescendants(0))
 }
 
-// It reaps 200 children that were dead before it was executed, although no signal announces them any more.
+// It reaps 200 children that were dead before it was executed, three under an emulator, although no signal announces them any more.
 func TestReapsChildrenDeadBeforeItStarts(t *testing.T) {
-	native(t, func(t *testing.T, s subject) {
+	everywhere(t, func(t *testing.T, s subject) {
 		for _, place := range places {
 			t.Run(place.name, func(t *testing.T) {
-				scene := &pid1.Scene{Zombies: 200, Child: []string{s.bin, "-v"}}
-				p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Ordinary: place.ordinary, Scene: scene})
+				spec, zombies := s.spec(s.bin), 200
+				if s.emulator != "" {
+					zombies = 3
+				}
+				spec.Ordinary, spec.Scene = place.ordinary, &pid1.Scene{Zombies: zombies, Child: s.version()}
+				p := s.asleep(t, spec)
 				if place.ordinary {
 					check(t, p.AwaitChildren(0))
 				} else {
