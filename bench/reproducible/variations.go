@@ -143,7 +143,7 @@ func needsAPT(string) string {
 // callees are the programs that bazelw itself and sealed/enter.sh call, where they are; none of them compiles anything.
 var callees = []string{
 	"bash", "bazel", "bazelisk", "cat", "chroot", "cmp", "cut", "dirname", "env", "find", "grep", "id", "ln", "md5sum", "mkdir", "mktemp",
-	"mount", "pivot_root", "rm", "rmdir", "sed", "sh", "sha256sum", "sort", "timeout", "touch", "true", "umount", "uname", "unshare",
+	"mount", "pivot_root", "readlink", "rm", "rmdir", "sed", "sh", "sha256sum", "sort", "touch", "true", "umount", "uname", "unshare",
 }
 
 // decoys are the names under which compilers and their like are found.

@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -75,4 +78,62 @@ func readModules(file, goVersion string) ([]module, error) {
 		return nil, fmt.Errorf("%s names the toolchain %q, but go.mod wants %q; change both together", file, pinned, want)
 	}
 	return out, nil
+}
+
+var goLine = regexp.MustCompile(`(?m)^go (\S+)$`)
+
+// readGoVersion returns the version of Go that a go.mod wants.
+func readGoVersion(goMod string) (string, error) {
+	content, err := os.ReadFile(goMod)
+	if err != nil {
+		return "", err
+	}
+	m := goLine.FindSubmatch(content)
+	if m == nil {
+		return "", fmt.Errorf("%s does not say which Go it wants", goMod)
+	}
+	return string(m[1]), nil
+}
+
+var (
+	// What stands in MODULE.bazel: https://bazel.build/rules/lib/globals/module#module.bazel_compatibility
+	compatibility = regexp.MustCompile(`bazel_compatibility = \[([^]]*)\]`)
+	constraint    = regexp.MustCompile(`"(>=|<=|>|<|-)([0-9.]+)"`)
+)
+
+// allows says whether bazel_compatibility in a MODULE.bazel allows a version of Bazel, such as 7.7.1. Bazel checks that itself,
+// but Debian's does not know its own version.
+func allows(moduleBazel, version string) bool {
+	m := compatibility.FindStringSubmatch(moduleBazel)
+	if m == nil {
+		return true
+	}
+	for _, c := range constraint.FindAllStringSubmatch(m[1], -1) {
+		order := slices.Compare(numbers(version), numbers(c[2]))
+		refused := false
+		switch c[1] {
+		case ">=":
+			refused = order < 0
+		case "<=":
+			refused = order > 0
+		case ">":
+			refused = order <= 0
+		case "<":
+			refused = order >= 0
+		case "-":
+			refused = order == 0
+		}
+		if refused {
+			return false
+		}
+	}
+	return true
+}
+
+func numbers(version string) (all []int) {
+	for _, part := range strings.Split(version, ".") {
+		n, _ := strconv.Atoi(part)
+		all = append(all, n)
+	}
+	return all
 }

@@ -14,9 +14,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -33,13 +35,14 @@ const neededSpace = 4 << 30
 
 func main() {
 	var p preparation
-	flag.StringVar(&p.sources, "sources", "", "the repository's folder sealed")
+	flag.StringVar(&p.workspace, "workspace", "", "the folder of the checkout")
 	flag.StringVar(&p.cache, "cache", "", "the folder that holds sealed roots")
 	flag.StringVar(&p.key, "key", "", "the name of the root, a digest of what defines it")
-	flag.StringVar(&p.bazelVersion, "bazel-version", "", "the version of Bazel that the mirror must have")
-	flag.StringVar(&p.goVersion, "go-version", "", "the version of Go that go_modules.txt must name")
 	flag.Parse()
 	p.started = time.Now()
+	if info, err := os.Stderr.Stat(); err == nil {
+		p.terminal = info.Mode()&os.ModeCharDevice != 0
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -52,7 +55,11 @@ func main() {
 	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_PDEATHSIG, uintptr(syscall.SIGTERM), 0); errno != 0 {
 		fmt.Fprintln(os.Stderr, "bazelw: cannot ask to be told of the end of bazelw:", errno)
 	}
-	if err := p.run(ctx); err != nil {
+	err := p.run(ctx)
+	if p.terminal && p.said {
+		fmt.Fprintln(os.Stderr)
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			fmt.Fprintln(os.Stderr, "bazelw: cannot prepare the sealed root: interrupted; the next call goes on from here")
 			os.Exit(exitInterrupted)
@@ -64,18 +71,17 @@ func main() {
 
 // preparation is one run of this program.
 type preparation struct {
-	sources, cache, key     string
-	bazelVersion, goVersion string
-	started                 time.Time
+	workspace, cache, key string
+	goVersion             string // go.mod's
+	started               time.Time
+	terminal              bool // standard error is one
+	saying                sync.Mutex
+	said                  bool // whether there is a line of progress to end
 }
 
 func (p *preparation) run(ctx context.Context) error {
-	for name, value := range map[string]string{
-		"-sources": p.sources, "-cache": p.cache, "-key": p.key, "-bazel-version": p.bazelVersion, "-go-version": p.goVersion,
-	} {
-		if value == "" {
-			return fmt.Errorf("%s is missing; run this program through bazelw", name)
-		}
+	if p.workspace == "" || p.cache == "" || p.key == "" {
+		return errors.New("-workspace, -cache or -key is missing; run this program through bazelw")
 	}
 	if err := os.MkdirAll(p.cache, 0o755); err != nil {
 		return fmt.Errorf("the cache folder cannot be made (%w); set BAZELW_CACHE to a folder that can be written", err)
@@ -87,18 +93,21 @@ func (p *preparation) run(ctx context.Context) error {
 	defer unlock()
 
 	final := filepath.Join(p.cache, p.key)
-	if Verify(final) == nil {
+	if manifest, err := os.Stat(filepath.Join(final, "manifest")); err == nil && manifest.ModTime().After(p.started) {
 		return nil // another caller made it while this one waited
 	}
-	list, err := readPackages(filepath.Join(p.sources, "packages.txt"))
+	list, err := readPackages(filepath.Join(p.workspace, "sealed/packages.txt"))
 	if err != nil {
 		return err
 	}
-	modules, err := readModules(filepath.Join(p.sources, "go_modules.txt"), p.goVersion)
+	if p.goVersion, err = readGoVersion(filepath.Join(p.workspace, "go.mod")); err != nil {
+		return err
+	}
+	modules, err := readModules(filepath.Join(p.workspace, "sealed/go_modules.txt"), p.goVersion)
 	if err != nil {
 		return err
 	}
-	if err := p.checkTools(); err != nil {
+	if err := checkTools(); err != nil {
 		return err
 	}
 	if err := p.checkSpace(); err != nil {
@@ -118,25 +127,11 @@ func (p *preparation) run(ctx context.Context) error {
 	// What was downloaded stays for the next call; what was made of it does not.
 	defer func() { _ = removeAll(partial) }()
 
-	p.say("preparing the sealed root (once; about a minute and 2 GB) in %s", final)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	fetched := make(chan error, 1)
-	go func() {
-		err := p.fetchModules(ctx, modules, partial)
-		if err != nil {
-			cancel(err)
-		}
-		fetched <- err
-	}()
-	err = p.makeRoot(ctx, list, partial)
-	if err != nil {
-		cancel(err)
-	}
-	if moduleErr := <-fetched; moduleErr != nil && (err == nil || errors.Is(context.Cause(ctx), moduleErr)) {
-		err = moduleErr
-	}
-	if err != nil {
+	fmt.Fprintf(os.Stderr, "bazelw: preparing the sealed root (once; less than a minute and 2 GB) in %s\n", final)
+	if err := together(ctx,
+		func(ctx context.Context) error { return p.makeRoot(ctx, list, partial) },
+		func(ctx context.Context) error { return p.fetchModules(ctx, modules, partial) },
+	); err != nil {
 		return err
 	}
 	if err := p.writeBazelrc(partial, final); err != nil {
@@ -153,9 +148,42 @@ func (p *preparation) run(ctx context.Context) error {
 	return nil
 }
 
-// say prints one line of progress with the seconds since the start.
+// together does several things at once. The first error ends the others, and is returned.
+func together(ctx context.Context, all ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var running sync.WaitGroup
+	for _, do := range all {
+		running.Go(func() {
+			if err := do(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	running.Wait()
+	return context.Cause(ctx)
+}
+
+// writeManifest lists every file below dir: kind, size and path. bazelw holds the root against it.
+func writeManifest(dir string) error {
+	cmd := exec.Command("bash", "-o", "pipefail", "-c", `find . ! -type d ! -path ./manifest -printf '%y %s %P\n' | LC_ALL=C sort >manifest`)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("the root cannot be listed: %s", lastLine(err, out))
+	}
+	return nil
+}
+
+// say prints progress with the seconds since the start: a line, which on a terminal takes the place of the one before.
 func (p *preparation) say(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "bazelw: [%3.0fs] %s\n", time.Since(p.started).Seconds(), fmt.Sprintf(format, args...))
+	p.saying.Lock()
+	defer p.saying.Unlock()
+	p.said = true
+	before, after := "", "\n"
+	if p.terminal {
+		before, after = "\r\x1b[K", ""
+	}
+	fmt.Fprintf(os.Stderr, "%sbazelw: [%3.0fs] %s%s", before, time.Since(p.started).Seconds(), fmt.Sprintf(format, args...), after)
 }
 
 // lock makes this the only preparation in the cache folder, and waits for another one to end.

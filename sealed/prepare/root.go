@@ -1,20 +1,20 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -23,14 +23,17 @@ const suite = "forky"
 
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
+// aptHelper downloads as apt-get does, with the same settings and checks, but only what it is told to.
+const aptHelper = "/usr/lib/apt/apt-helper"
+
 // apt is a private copy of APT's state: nothing of the machine's own is read but its mirror, proxy and keys, and nothing
 // of it is changed. It needs no privileges.
 type apt struct {
 	dir string
 }
 
-func (a apt) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "apt-get", args...)
+func (a apt) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(os.Environ(), "APT_CONFIG="+filepath.Join(a.dir, "apt.conf"), "LC_ALL=C")
@@ -60,7 +63,7 @@ func mirrors(ctx context.Context) ([]string, error) {
 
 // setUp writes the private configuration for one mirror. The packages to do without are entered as installed.
 func (a apt) setUp(ctx context.Context, mirror string, without []string) error {
-	for _, dir := range []string{"state/lists/partial", "cache/archives/partial"} {
+	for _, dir := range []string{"state/lists/partial", "cache/archives/partial", "none"} {
 		if err := os.MkdirAll(filepath.Join(a.dir, dir), 0o755); err != nil {
 			return err
 		}
@@ -76,7 +79,8 @@ func (a apt) setUp(ctx context.Context, mirror string, without []string) error {
 	}
 	var conf strings.Builder
 	for _, line := range strings.SplitAfter(string(machine), "\n") {
-		if strings.HasPrefix(line, "Acquire::") {
+		// Of the indices only those of packages are wanted, and APT knows them without being told.
+		if strings.HasPrefix(line, "Acquire::") && !strings.HasPrefix(line, "Acquire::IndexTargets") {
 			conf.WriteString(line)
 		}
 	}
@@ -96,6 +100,7 @@ func (a apt) setUp(ctx context.Context, mirror string, without []string) error {
 		// A mirror may be a frozen copy, whose Release file has expired; its signature is checked all the same.
 		{"Acquire::Check-Valid-Until", "false"},
 		{"Acquire::Languages", "none"},
+		{"Acquire::ForceHash", "SHA256"},
 		{"Acquire::Retries", "3"},
 		{"Acquire::http::Timeout", "30"},
 	} {
@@ -107,15 +112,15 @@ func (a apt) setUp(ctx context.Context, mirror string, without []string) error {
 			return err
 		}
 	}
-	return os.MkdirAll(filepath.Join(a.dir, "none"), 0o755)
+	return nil
 }
 
 // checkTools refuses a machine that cannot make a root out of Debian packages.
-func (p *preparation) checkTools() error {
-	for _, tool := range []string{"apt-get", "apt-config", "dpkg-deb", "tar"} {
+func checkTools() error {
+	for _, tool := range []string{"apt-get", "apt-config", aptHelper, "dpkg-deb", "tar"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return fmt.Errorf("%s is not here, so this is no Debian-like system; install Bazelisk or Bazel %s instead "+
-				"(https://bazel.build/install) and run bazelw again", tool, p.bazelVersion)
+			return fmt.Errorf("%s is not here, so this is no Debian-like system; install Bazelisk instead "+
+				"(https://bazel.build/install) and run bazelw again", tool)
 		}
 	}
 	if _, err := os.Stat(keyring); err != nil {
@@ -130,15 +135,12 @@ func (p *preparation) makeRoot(ctx context.Context, list packages, dir string) e
 	if err := p.findMirror(ctx, a, list); err != nil {
 		return err
 	}
-	if err := p.checkBazel(ctx, a); err != nil {
-		return err
-	}
-	files, err := p.download(ctx, a, list.wanted)
+	archives, err := p.resolve(ctx, a, list.wanted)
 	if err != nil {
 		return err
 	}
 	root := filepath.Join(dir, "rootfs")
-	if err := p.unpack(ctx, files, list.withoutFiles, root); err != nil {
+	if err := p.unpackAll(ctx, a, archives, list.withoutFiles, root); err != nil {
 		return err
 	}
 	if err := finishRoot(root); err != nil {
@@ -158,7 +160,8 @@ func (p *preparation) findMirror(ctx context.Context, a apt, list packages) erro
 		if err := a.setUp(ctx, mirror, list.without); err != nil {
 			return err
 		}
-		out, err := a.command(ctx, "-q", "-o", "APT::Update::Error-Mode=any", "update").CombinedOutput()
+		p.say("reading which packages %s has", mirror)
+		out, err := a.command(ctx, "apt-get", "-q", "-o", "APT::Update::Error-Mode=any", "update").CombinedOutput()
 		if err == nil {
 			return nil
 		}
@@ -177,138 +180,135 @@ func (p *preparation) findMirror(ctx context.Context, a apt, list packages) erro
 		"check the network and /etc/apt, or install Bazelisk (https://bazel.build/install)", suite, why)
 }
 
-var candidateLine = regexp.MustCompile(`(?m)^Version: (\S+)`)
-
-// checkBazel refuses a mirror that has moved on to another version of Bazel.
-func (p *preparation) checkBazel(ctx context.Context, a apt) error {
-	cmd := a.command(ctx)
-	cmd.Path, _ = exec.LookPath("apt-cache")
-	cmd.Args = []string{"apt-cache", "show", "--no-all-versions", "bazel-bootstrap"}
-	out, err := cmd.Output()
-	m := candidateLine.FindSubmatch(out)
-	if err != nil || m == nil {
-		return fmt.Errorf("the Debian mirror has no package bazel-bootstrap in %s; install Bazelisk (https://bazel.build/install)", suite)
-	}
-	if version := string(m[1]); version != p.bazelVersion && !strings.HasPrefix(version, p.bazelVersion+"+") && !strings.HasPrefix(version, p.bazelVersion+"-") {
-		return fmt.Errorf("the Debian mirror has Bazel %s and .bazelversion wants %s; use a mirror of another date, or install Bazelisk (https://bazel.build/install)",
-			version, p.bazelVersion)
-	}
-	return nil
+// archive is a package that is to be downloaded and unpacked.
+type archive struct {
+	uri, file, hash string // file: what it becomes here; hash: as APT writes it
+	size            int64  // in bytes
 }
 
-// download fetches the packages and all that they depend on, and returns the archives.
-func (p *preparation) download(ctx context.Context, a apt, wanted []string) ([]string, error) {
-	uris, err := a.command(ctx, append([]string{"-y", "--print-uris", "-o", "Dir::Cache::archives=" + a.dir + "/none/", "install"}, wanted...)...).Output()
+var (
+	uriLine      = regexp.MustCompile(`(?m)^'(\S+)' (\S+) (\d+) (SHA256:\S+)$`)
+	bazelPackage = regexp.MustCompile(`/bazel-bootstrap_([0-9.]+)`)
+)
+
+// resolve returns the packages and all that they depend on: base-files first, then the largest first. It refuses a mirror whose
+// Bazel this repository does not build with.
+func (p *preparation) resolve(ctx context.Context, a apt, wanted []string) ([]archive, error) {
+	out, err := a.command(ctx, "apt-get", append([]string{"-y", "--print-uris", "-o", "Dir::Cache::archives=" + a.dir + "/none/", "install"}, wanted...)...).Output()
 	if err != nil {
 		return nil, fmt.Errorf("APT cannot resolve the packages of sealed/packages.txt: %s", lastLine(err, nil))
 	}
-	var files []string
-	var size int64
-	for _, line := range strings.Split(string(uris), "\n") {
-		if f := strings.Fields(line); len(f) >= 3 && strings.HasPrefix(f[0], "'") {
-			n, _ := strconv.ParseInt(f[2], 10, 64)
-			size += n
-			files = append(files, filepath.Join(a.dir, "cache/archives", f[1]))
+	var all []archive
+	bazel := ""
+	for _, m := range uriLine.FindAllStringSubmatch(string(out), -1) {
+		size, _ := strconv.ParseInt(m[3], 10, 64)
+		all = append(all, archive{m[1], filepath.Join(a.dir, "cache/archives", m[2]), m[4], size})
+		if b := bazelPackage.FindStringSubmatch(all[len(all)-1].file); b != nil {
+			bazel = b[1]
 		}
 	}
-	p.say("downloading %d Debian packages, %d MB", len(files), size>>20)
-
-	cmd := a.command(ctx, append([]string{"-y", "-q", "-d", "-o", "APT::Status-Fd=1", "install"}, wanted...)...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.StdoutPipe()
+	moduleBazel, err := os.ReadFile(filepath.Join(p.workspace, "MODULE.bazel"))
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
+	if bazel == "" || !allows(string(moduleBazel), bazel) {
+		return nil, fmt.Errorf("the Debian mirror has Bazel %q in %s, which bazel_compatibility in MODULE.bazel does not allow; "+
+			"use a mirror of another date, or install Bazelisk (https://bazel.build/install)", bazel, suite)
 	}
-	p.followDownload(out)
-	if err := cmd.Wait(); err != nil {
-		return nil, fmt.Errorf("the Debian packages could not be downloaded (%s); run bazelw again, it goes on from here", lastLine(err, stderr.Bytes()))
+	// What takes long begins early, so that at the end no processor waits for another.
+	slices.SortFunc(all, func(x, y archive) int { return cmp.Compare(y.size, x.size) })
+	base := slices.IndexFunc(all, func(x archive) bool { return strings.HasPrefix(filepath.Base(x.file), "base-files_") })
+	if base < 0 {
+		return nil, errors.New("sealed/packages.txt does not bring base-files")
 	}
-	return files, nil
+	return slices.Concat(all[base:base+1], all[:base], all[base+1:]), nil
 }
 
-// followDownload says every few seconds how far the download is, from APT's status lines.
-func (p *preparation) followDownload(r io.Reader) {
-	last := time.Now()
-	s := bufio.NewScanner(r)
-	for s.Scan() {
-		f := strings.SplitN(s.Text(), ":", 4)
-		if len(f) == 4 && f[0] == "dlstatus" && time.Since(last) > 3*time.Second {
-			last = time.Now()
-			percent, _ := strconv.ParseFloat(f[2], 64)
-			p.say("downloaded %.0f %%", percent)
-		}
-	}
-	_, _ = io.Copy(io.Discard, r)
-}
+// A batch of packages is downloaded by one call of APT, which takes a moment to start.
+const batchSize = 8 << 20
 
-// unpack extracts the archives: base-files first, since it brings the links that merge /bin and /lib into /usr.
-// No maintainer script runs. without are patterns of files that stay out.
-func (p *preparation) unpack(ctx context.Context, files, without []string, root string) error {
+// unpackAll downloads and unpacks packages, several at a time: while one batch is on its way, another is unpacked. The first
+// package is there before any other: base-files brings the links that merge /bin and /lib into /usr. No maintainer script runs.
+// without are patterns of files that stay out.
+func (p *preparation) unpackAll(ctx context.Context, a apt, archives []archive, without []string, root string) error {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return err
 	}
-	base := -1
-	for i, f := range files {
-		if strings.HasPrefix(filepath.Base(f), "base-files_") {
-			base = i
-		}
-	}
-	if base < 0 {
-		return errors.New("sealed/packages.txt does not bring base-files")
-	}
-	p.say("unpacking %d packages", len(files))
-	if err := unpackOne(ctx, files[base], without, root); err != nil {
+	if err := a.unpack(ctx, archives[:1], without, root); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var workers sync.WaitGroup
-	next := make(chan string)
-	for range runtime.NumCPU() {
-		workers.Go(func() {
-			for f := range next {
-				if err := unpackOne(ctx, f, without, root); err != nil {
-					cancel(err)
-				}
-			}
-		})
+	var all, done int64
+	batches := make(chan []archive, len(archives))
+	rest := archives[1:]
+	for len(rest) > 0 {
+		n, size := 0, int64(0)
+		for n < len(rest) && (n == 0 || size+rest[n].size <= batchSize) {
+			size += rest[n].size
+			n++
+		}
+		batches <- rest[:n]
+		all, rest = all+size, rest[n:]
 	}
-	for i, f := range files {
-		if i != base && ctx.Err() == nil {
-			next <- f
+	close(batches)
+	last := time.Now()
+	var counting sync.Mutex
+	count := func(batch []archive) {
+		counting.Lock()
+		defer counting.Unlock()
+		for _, x := range batch {
+			done += x.size
+		}
+		if p.terminal || time.Since(last) > 5*time.Second {
+			last = time.Now()
+			p.say("downloaded and unpacked %d of %d MB of Debian packages", done>>20, all>>20)
 		}
 	}
-	close(next)
-	workers.Wait()
-	return context.Cause(ctx)
+	p.say("downloading and unpacking %d Debian packages, %d MB", len(archives), all>>20)
+	worker := func(ctx context.Context) error {
+		for batch := range batches {
+			if err := a.unpack(ctx, batch, without, root); err != nil {
+				return err
+			}
+			count(batch)
+		}
+		return nil
+	}
+	// One more than there are processors, so that these have work while another waits for the network.
+	return together(ctx, slices.Repeat([]func(context.Context) error{worker}, runtime.NumCPU()+1)...)
 }
 
-func unpackOne(ctx context.Context, archive string, without []string, root string) error {
-	dpkg := exec.CommandContext(ctx, "dpkg-deb", "--fsys-tarfile", archive)
-	dpkg.WaitDelay = 10 * time.Second
-	tar := exec.CommandContext(ctx, "tar", "--extract", "--file=-", "--directory="+root, "--no-same-owner", "--keep-directory-symlink")
-	for _, pattern := range without {
-		tar.Args = append(tar.Args, "--exclude=./"+pattern)
+// unpack downloads packages, unless they are there already, and unpacks them into root.
+func (a apt) unpack(ctx context.Context, batch []archive, without []string, root string) error {
+	download := []string{"download-file"}
+	for _, x := range batch {
+		if _, err := os.Stat(x.file); err != nil {
+			download = append(download, x.uri, x.file+".new", x.hash)
+		}
 	}
-	pipe, err := dpkg.StdoutPipe()
-	if err != nil {
-		return err
+	if len(download) > 1 {
+		if out, err := a.command(ctx, aptHelper, download...).CombinedOutput(); err != nil {
+			return fmt.Errorf("the Debian packages could not be downloaded (%s); run bazelw again, it goes on from here", lastLine(err, out))
+		}
 	}
-	var stderr, dpkgStderr bytes.Buffer
-	tar.Stdin, tar.Stderr, dpkg.Stderr = pipe, &stderr, &dpkgStderr
-	if err := dpkg.Start(); err != nil {
-		return err
-	}
-	err = tar.Run()
-	// dpkg-deb has forked, and only its first process is killed when this is interrupted. What still writes into the pipe ends
-	// once nobody can read from it; otherwise Wait would wait for it for ever.
-	_ = pipe.Close()
-	if err = errors.Join(err, dpkg.Wait()); err != nil {
-		return fmt.Errorf("%s cannot be unpacked: %s", filepath.Base(archive), lastLine(err, append(dpkgStderr.Bytes(), stderr.Bytes()...)))
+	for _, x := range batch {
+		// Verified by now.
+		if err := os.Rename(x.file+".new", x.file); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		args := []string{"-o", "pipefail", "-c", `dpkg-deb --fsys-tarfile "$0" | tar "$@"`, x.file, "--extract", "--directory=" + root, "--no-same-owner", "--keep-directory-symlink"}
+		for _, pattern := range without {
+			args = append(args, "--exclude=./"+pattern)
+		}
+		cmd := exec.CommandContext(ctx, "bash", args...)
+		// All three processes, or one of them goes on.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+		if out, err := cmd.CombinedOutput(); err != nil {
+			if ctx.Err() == nil {
+				_ = os.Remove(x.file) // it was whole once; the disk may have lost some of it
+			}
+			return fmt.Errorf("%s cannot be unpacked (%s); run bazelw again, it downloads it again", filepath.Base(x.file), lastLine(err, out))
+		}
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 // Package bazelw tests which Bazel the script bazelw takes, that it hands everything on to it, and what it says where there is
 // none to be had. The programs that it finds are stand-ins, and it runs in a checkout of its own that has nothing but what
-// it reads; that sealed mode works is shown by every build in it.
+// it reads. Every build in sealed mode shows that sealed mode works.
 package bazelw
 
 import (
@@ -23,7 +23,7 @@ const root = "../.."
 const version = "1.2.3"
 
 // tools are the programs of the machine that bazelw calls before it takes a Bazel.
-var tools = []string{"bash", "cat", "cp", "cut", "dirname", "find", "id", "md5sum", "mkdir", "mktemp", "rm", "sed", "sha256sum", "sort", "timeout", "touch", "true"}
+var tools = []string{"bash", "cat", "cmp", "cp", "cut", "dirname", "find", "grep", "id", "md5sum", "mkdir", "mktemp", "readlink", "rm", "sed", "sha256sum", "sleep", "sort", "touch", "true"}
 
 // bazel is a stand-in: it says the version $1, or else its name, where it is called, its arguments and standard input, and
 // exits with 7.
@@ -37,6 +37,9 @@ var machine = map[string]string{
 	"uname":   "#!/bin/bash\n[[ $1 == -s ]] && echo Linux || echo x86_64\n",
 	"unshare": "#!/bin/bash\n",
 }
+
+// slow begins a stand-in whose answer takes longer than one second, and than two without a byte.
+const slow = "#!/bin/bash\n" + `if [[ $1 == --version ]]; then for i in {1..35}; do read -r line <"$0"; sleep 0.1; done; fi` + "\n"
 
 // noGo is a go command that reaches nothing.
 const noGo = "#!/bin/bash\necho looking\necho no such module\nexit 1\n"
@@ -78,11 +81,74 @@ func TestBazelw(t *testing.T) {
 		},
 		{
 			"another version asked for",
-			map[string]string{"bazelisk": bazel("9.9.9")},
+			map[string]string{"bazelisk": bazel("9.0.0")},
+			[]string{"USE_BAZEL_VERSION=9.0.0"},
+			[]string{"info"},
+			7,
+			"bazelisk in DIR/sub: <info> input\n", "it is on PATH and gives bazel 9.0.0", true,
+		},
+		{
+			"another version asked for, that of .bazelversion there",
+			map[string]string{"bazel": bazel(version), "go": noGo},
+			[]string{"USE_BAZEL_VERSION=9.0.0"},
+			[]string{"--online", "info"},
+			36,
+			"", "bazel does not give Bazel 9.0.0; Bazelisk cannot download Bazel 9.0.0; install Bazelisk", true,
+		},
+		{
+			"an early version of the one asked for",
+			map[string]string{"bazel": bazel("9.0.0-pre.20250101.1")},
+			[]string{"USE_BAZEL_VERSION=9.0.0"},
+			[]string{"--online", "info"},
+			36,
+			"", "bazel does not give Bazel 9.0.0; ", true,
+		},
+		{
+			"a major version asked for",
+			map[string]string{"bazel": bazel("9.12.3")},
 			[]string{"USE_BAZEL_VERSION=9.x"},
 			[]string{"info"},
 			7,
-			"bazelisk in DIR/sub: <info> input\n", "it is on PATH and gives bazel 9.9.9", true,
+			"bazel in DIR/sub: <info> input\n", "it is on PATH and gives bazel 9.12.3", true,
+		},
+		{
+			"another major version",
+			map[string]string{"bazel": bazel("90.12.3")},
+			[]string{"USE_BAZEL_VERSION=9.*"},
+			[]string{"--online", "info"},
+			36,
+			"", "bazel does not give Bazel 9.*; there is no go command", true,
+		},
+		{
+			"a word that only Bazelisk knows",
+			map[string]string{"bazelisk": bazel("9.12.3"), "bazel": bazel("9.12.3")},
+			[]string{"USE_BAZEL_VERSION=latest"},
+			[]string{"info"},
+			7,
+			"bazelisk in DIR/sub: <info> input\n", "it is on PATH and gives bazel 9.12.3", true,
+		},
+		{
+			"a word that only Bazelisk knows, and no Bazelisk",
+			map[string]string{"bazel": bazel("9.12.3")},
+			[]string{"USE_BAZEL_VERSION=latest"},
+			[]string{"--online", "info"},
+			36,
+			"", "bazel does not give Bazel latest; there is no go command", true,
+		},
+		{
+			"a slow download",
+			map[string]string{"bazelisk": slow + bazel(version)},
+			[]string{"BAZELW_PATIENCE=2"},
+			[]string{"info"},
+			7,
+			"bazelisk in DIR/sub: <info> input\n", "it is on PATH and gives bazel " + version, true,
+		},
+		{
+			"patience is none", nil,
+			[]string{"BAZELW_PATIENCE=long"},
+			[]string{"info"},
+			36,
+			"", "BAZELW_PATIENCE is 'long'; it is a number of seconds", true,
 		},
 		{
 			"another version, online",
@@ -98,7 +164,7 @@ func TestBazelw(t *testing.T) {
 			nil,
 			[]string{"--online", "info"},
 			36,
-			"", "bazel does not give Bazel 1.2.3; Bazelisk's download of Bazel 1.2.3 cannot be reached; install Bazelisk", true,
+			"", "bazel does not give Bazel 1.2.3; Bazelisk cannot download Bazel 1.2.3; install Bazelisk", true,
 		},
 		{
 			"nothing", nil, nil,
@@ -136,7 +202,7 @@ func TestBazelw(t *testing.T) {
 			nil,
 			[]string{"--online", "info"},
 			36,
-			"", "Bazelisk's download of Bazel 1.2.3 cannot be reached; install Bazelisk", true,
+			"", "Bazelisk cannot download Bazel 1.2.3; install Bazelisk", true,
 		},
 		{
 			"BAZEL is none", nil,
@@ -189,10 +255,141 @@ func TestHelp(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
-	for _, want := range []string{"--sealed", "--online", "BAZEL ", "BAZELW_CACHE", "BAZELW_MODE", "USE_BAZEL_VERSION", "Examples:", "exit code"} {
+	for _, want := range []string{"--sealed", "--online", "BAZEL ", "BAZELW_CACHE", "BAZELW_MODE", "BAZELW_PATIENCE", "USE_BAZEL_VERSION", "Examples:", "exit code"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the help does not have %q:\n%s", want, stdout)
 		}
+	}
+}
+
+// bazelw finds its checkout from wherever and by whatever name it is called.
+func TestWorkspace(t *testing.T) {
+	dir, path := checkout(t, map[string]string{"bazel": bazel(version)})
+	at, name := filepath.Split(dir)
+	for link, target := range map[string]string{"near": "bazelw", "sub/far": "../near"} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct{ in, call string }{
+		{at, "CDPATH=. " + name + "/bazelw"},
+		{at, "CDPATH=" + at + " bash " + name + "/bazelw"},
+		{dir, "bash bazelw"},
+		{dir, "./near"},
+		{at, name + "/sub/far"},
+	} {
+		cmd := exec.CommandContext(t.Context(), "bash", "-c", "export PATH="+path+"; "+test.call+" info </dev/null")
+		cmd.Dir = test.in
+		out, _ := cmd.CombinedOutput()
+		if want := "gives bazel " + version; cmd.ProcessState.ExitCode() != 7 || !strings.Contains(string(out), want) {
+			t.Errorf("%s in %s: exit code %d, want 7; it says %q, want %q", test.call, test.in, cmd.ProcessState.ExitCode(), out, want)
+		}
+	}
+}
+
+// A clone runs where git is set up to write the line ends of Windows.
+func TestLineEnds(t *testing.T) {
+	git := need.Program(t, "git", "git")
+	dir, path := checkout(t, map[string]string{"bazel": bazel(version)})
+	clone := filepath.Join(t.TempDir(), "clone")
+	for _, args := range [][]string{
+		{"init", "--quiet"},
+		{"add", "."},
+		{"-c", "user.name=n", "-c", "user.email=e", "commit", "--quiet", "--message=all"},
+		{"clone", "--quiet", "--config=core.autocrlf=true", ".", clone},
+	} {
+		cmd := exec.CommandContext(t.Context(), git, args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %q: %v\n%s", args, err, out)
+		}
+	}
+	if code, _, stderr := call(t, clone, []string{"PATH=" + path}, "info"); code != 7 {
+		t.Errorf("exit code %d, want 7; stderr is %q", code, stderr)
+	}
+}
+
+// Stand-ins that sealed mode works with: a go command that makes a sealed root, with the Bazel of $DEBIAN in it, and keeps a
+// record of its calls; and unshare, which says what it was to run in the root.
+var sealedMode = map[string]string{
+	"go": `#!/bin/bash
+echo "$*" >>"${0%/*}/../calls"
+case $1 in
+  env) printf 'the %s\n' "${@:2}" ;;
+  build) cp "${0%/*}/prepare" "$3" ;;
+esac
+`,
+	"prepare": `#!/bin/bash
+rm "$0"
+for argument; do
+  case $argument in
+    -cache=*) root=${argument#*=}/$root ;;
+    -key=*) root+=${argument#*=} ;;
+  esac
+done
+mkdir -p "$root/rootfs/usr/share/bazel"
+echo "$DEBIAN" >"$root/rootfs/usr/share/bazel/build-label.txt"
+cd "$root" && find . ! -type d ! -path ./manifest -printf '%y %s %P\n' | LC_ALL=C sort >manifest
+`,
+	"unshare": `#!/bin/bash
+[[ ${!#} == true ]] && exit
+while [[ $1 != GOPROXY=* ]]; do shift; done
+printf '<%s>' "$@"
+exit 7
+`,
+}
+
+// Sealed mode takes the Bazel that Debian has, and says so if it is not that of .bazelversion; but not if the user asks for another.
+func TestSealed(t *testing.T) {
+	need.That(t, runtime.GOOS == "linux", "this machine does not run Linux")
+	const prepared = "sealed mode: prepared here before"
+	for _, test := range []struct {
+		name   string
+		debian string   // the version of Debian's Bazel
+		env    []string // of the second call; the first makes the root
+		args   []string
+		code   int
+		stdout string // a part of it
+		stderr string // a part of it
+	}{
+		{"the usual one", version, nil, []string{"build", "x"}, 7, "<GOPROXY=the GOPROXY><GOSUMDB=the GOSUMDB><GONOSUMDB=the GONOSUMDB><bazel><--nosystem_rc>", prepared},
+		{"its own arguments", version, nil, []string{"build", "x"}, 7, "/bazelrc><build><x>", prepared},
+		{"another one", "1.3.0", nil, []string{"build"}, 7, "<build>", "Debian has Bazel 1.3.0, and .bazelversion names 1.2.3;"},
+		{"the one asked for", "1.3.0", []string{"USE_BAZEL_VERSION=1.3.0"}, []string{"build"}, 7, "<build>", prepared},
+		{"the major version asked for", "1.3.0", []string{"USE_BAZEL_VERSION=1.x"}, []string{"--sealed", "build"}, 7, "<build>", "sealed mode: asked for"},
+		{"not the one asked for", version, []string{"USE_BAZEL_VERSION=9.0.0"}, []string{"--sealed", "build"}, 36, "", "USE_BAZEL_VERSION asks for Bazel 9.0.0, and sealed mode has that of Debian, 1.2.3; unset USE_BAZEL_VERSION"},
+		{"not the one asked for, nor online", version, []string{"USE_BAZEL_VERSION=latest"}, []string{"build"}, 36, "", "USE_BAZEL_VERSION asks for Bazel latest, and sealed mode has that of Debian, 1.2.3; unset USE_BAZEL_VERSION"},
+		{"not the one asked for, but online", version, []string{"USE_BAZEL_VERSION=9.0.0", "ONLINE=9.0.0"}, []string{"build"}, 7, "<build>", "it is on PATH and gives bazel 9.0.0"},
+		{"its version", "1.3.0", nil, []string{"version"}, 0, "Build label: 1.3.0\n", prepared},
+		{"its version, as GNU has it", "1.3.0", nil, []string{"version", "--gnu_format"}, 0, "bazel 1.3.0\n", prepared},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir, path := checkout(t, sealedMode)
+			env := append(test.env, "PATH="+path, "DEBIAN="+test.debian)
+			if code, _, stderr := call(t, dir, env[len(test.env):], "--sealed", "build"); code != 7 {
+				t.Fatalf("making the root: exit code %d, want 7; it says %q", code, stderr)
+			}
+			if len(test.env) == 2 {
+				writeFile(t, filepath.Join(path, "bazelisk"), bazel("9.0.0"))
+			}
+			if err := os.Remove(filepath.Join(dir, "calls")); err != nil {
+				t.Fatal(err)
+			}
+			code, stdout, stderr := call(t, dir, env, test.args...)
+			if code != test.code {
+				t.Errorf("exit code %d, want %d", code, test.code)
+			}
+			if !strings.Contains(stdout, test.stdout) {
+				t.Errorf("stdout is %q, want %q", stdout, test.stdout)
+			}
+			if !strings.Contains(stderr, test.stderr) {
+				t.Errorf("stderr is %q, want %q", stderr, test.stderr)
+			}
+			if calls, _ := os.ReadFile(filepath.Join(dir, "calls")); strings.Count(string(calls), "env ") > 1 || strings.Contains(string(calls), "build ") {
+				t.Errorf("the go command was called more often than once: %q", calls)
+			}
+		})
 	}
 }
 
@@ -204,13 +401,16 @@ func checkout(t *testing.T, programs map[string]string) (dir, path string) {
 		t.Fatal(err)
 	}
 	path = filepath.Join(dir, "programs")
-	script, err := os.ReadFile(filepath.Join(root, "bazelw"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	files := map[string]string{
-		"bazelw": string(script), ".bazelversion": version + "\n", "go.mod": "module m\n\ngo 1.26.0\n",
+		".bazelversion": version + "\n", "go.mod": "module m\n\ngo 1.26.0\n", "MODULE.bazel": "",
 		"sealed/packages.txt": "", "sealed/go_modules.txt": "", "sealed/prepare/main.go": "", "sub/file": "",
+	}
+	for _, name := range []string{".gitattributes", "bazelw", "sealed/bazelw.sh"} {
+		content, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(content)
 	}
 	for name, content := range machine {
 		files["programs/"+name] = content
@@ -223,19 +423,10 @@ func checkout(t *testing.T, programs map[string]string) (dir, path string) {
 		}
 	}
 	for name, content := range files {
-		to := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(to, []byte(content), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		t.Fatal(err)
+		writeFile(t, filepath.Join(dir, name), content)
 	}
 	for _, tool := range tools {
-		// Not every system has timeout; bazelw does without.
+		// Not every system has all of them; bazelw does without.
 		if found, err := exec.LookPath(tool); err == nil {
 			if err := os.Symlink(found, filepath.Join(path, tool)); err != nil {
 				t.Fatal(err)
@@ -245,13 +436,31 @@ func checkout(t *testing.T, programs map[string]string) (dir, path string) {
 	return dir, path
 }
 
-// call runs bazelw in the folder sub of the checkout, with a home folder that is not there yet, and "input" on standard input.
-func call(t *testing.T, dir string, env []string, args ...string) (code int, stdout, stderr string) {
+// writeFile writes a program, and the folders above it.
+func writeFile(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// command is bazelw in the folder sub of the checkout, with a home folder that is not there yet, and "input" on standard input.
+func command(t *testing.T, dir string, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "bazelw"), args...)
 	cmd.Dir = filepath.Join(dir, "sub")
 	cmd.Env = append(env, "HOME="+filepath.Join(dir, "home"))
 	cmd.Stdin = strings.NewReader("input")
+	return cmd
+}
+
+// call runs command, and returns what it said.
+func call(t *testing.T, dir string, env []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	cmd := command(t, dir, env, args...)
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
 	var exit *exec.ExitError
