@@ -1,0 +1,197 @@
+//go:build linux
+
+// Command kernels boots Debian's kernels in an emulator, one for each architecture, and runs the image's program in each as
+// PID 1 of a namespace: qemu-user, which the tests use, emulates the processor and not the kernel.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
+
+	"example.com/pause/tools/command"
+)
+
+func main() { newCommand().Main() }
+
+func newCommand() *command.Command {
+	c := &command.Command{
+		Name: "kernels",
+		Call: "bazel run //bench/kernels --",
+		Summary: "Boots one of Debian's kernels for each architecture under qemu-system, runs pause in it as PID 1 of a namespace, and prints\n" +
+			"a table. It needs a Debian system with qemu-system-arm, -mips, -misc, -ppc and -x86, and takes the kernels from its mirror.",
+		Examples: []string{
+			"bazel run //bench/kernels",
+			"bazel run //bench/kernels -- --only=arm64,s390x",
+		},
+		Exit: map[int]string{1: "failed, or an architecture did not keep a promise"},
+	}
+	only := c.Flags.String("only", "", "`architectures` to try, as GOARCH names them, separated by commas (default: all)")
+	cache := c.Flags.String("cache", "", "`folder` for downloaded kernels, 400 MB (default: pause-kernels in the user's cache folder)")
+	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) error {
+		chosen, err := choose(*only)
+		if err != nil {
+			return err
+		}
+		if *cache == "" {
+			user, err := os.UserCacheDir()
+			if err != nil {
+				return fmt.Errorf("%w; give --cache", err)
+			}
+			*cache = filepath.Join(user, "pause-kernels")
+		}
+		return run(ctx, chosen, *cache, stdout)
+	}
+	return c
+}
+
+// choose returns the machines that only names, or all.
+func choose(only string) ([]machine, error) {
+	if only == "" {
+		return machines, nil
+	}
+	var chosen []machine
+	for arch := range strings.SplitSeq(only, ",") {
+		i := slices.IndexFunc(machines, func(m machine) bool { return m.arch == arch })
+		if i < 0 {
+			return nil, command.Wrong("there is no architecture %q in images/arches.bzl", arch)
+		}
+		chosen = append(chosen, machines[i])
+	}
+	return chosen, nil
+}
+
+func run(ctx context.Context, chosen []machine, cache string, stdout io.Writer) error {
+	mirror, err := findMirror(ctx)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "architecture\tkernel\tpage\tversion\tsleeps\treaps\tSIGTERM\tseconds\tresult")
+	failed := false
+	for _, m := range chosen {
+		begin := time.Now()
+		seen, err := m.try(ctx, mirror, filepath.Join(cache, m.arch))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			seen["result"] = err.Error()
+		}
+		failed = failed || seen["result"] != "ok"
+		fmt.Fprintf(os.Stderr, "%s: %s\n", m.arch, seen["result"])
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%s\n", m.arch, seen["kernel"], seen["page"], seen["version"],
+			seen["sleeps"], seen["reaps"], seen["SIGTERM"], time.Since(begin).Seconds(), seen["result"])
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if failed {
+		return command.ErrFailed
+	}
+	return nil
+}
+
+// try boots the machine, and returns what the guest prints: lines "name: value".
+func (m machine) try(ctx context.Context, mirror, dir string) (map[string]string, error) {
+	seen := map[string]string{}
+	emulator, err := exec.LookPath("qemu-system-" + m.emulator)
+	if err != nil {
+		return seen, fmt.Errorf("qemu-system-%s is not installed", m.emulator)
+	}
+	kernel, err := m.kernel(ctx, mirror, dir)
+	if err != nil {
+		return seen, err
+	}
+	initramfs := filepath.Join(dir, "initramfs")
+	if err := m.writeInitramfs(initramfs); err != nil {
+		return seen, err
+	}
+	// Emulated, a boot takes up to a minute.
+	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Minute, errors.New("no result after ten minutes"))
+	defer cancel()
+	args := slices.Concat(m.args, []string{
+		"-m", "1024", "-nographic", "-no-reboot", "-nic", "none", "-kernel", kernel, "-initrd", initramfs,
+		"-append", "console=" + m.console + " quiet panic=-1",
+	})
+	cmd := exec.CommandContext(ctx, emulator, args...)
+	console, err := cmd.StdoutPipe()
+	if err != nil {
+		return seen, err
+	}
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
+	if err := cmd.Start(); err != nil {
+		return seen, err
+	}
+	last := ""
+	for lines := bufio.NewScanner(console); lines.Scan() && seen["result"] == ""; {
+		last = strings.TrimSpace(lines.Text())
+		if name, value, ok := strings.Cut(last, ": "); ok && slices.Contains(columns, name) {
+			seen[name] = value
+		}
+	}
+	// Not every machine can be turned off from within.
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	if seen["result"] == "" {
+		return seen, fmt.Errorf("no result; the last line was %q %s", last, bytes.TrimSpace(complaint.Bytes()))
+	}
+	return seen, nil
+}
+
+// columns are the names that the guest prints.
+var columns = []string{"kernel", "page", "version", "sleeps", "reaps", "SIGTERM", "result"}
+
+// runfile returns the file that the environment variable names, a path below the runfiles.
+func runfile(variable string) (string, error) {
+	path := os.Getenv(variable)
+	if path == "" {
+		return "", errors.New("start it with bazel run //bench/kernels, which brings the programs along")
+	}
+	return runfiles.Rlocation(path)
+}
+
+// writeInitramfs writes a cpio archive of the form newc (Documentation/driver-api/early-userspace/buffer-format.rst in the
+// kernel) with the guest as /init, the program, and the devices and folders that the two need.
+func (m machine) writeInitramfs(path string) error {
+	var archive bytes.Buffer
+	add := func(name string, mode, major, minor int, content []byte) {
+		pad := func() { archive.Write(make([]byte, -archive.Len()&3)) }
+		fmt.Fprintf(&archive, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00",
+			archive.Len(), mode, 0, 0, 1, 0, len(content), 0, 0, major, minor, len(name)+1, 0, name)
+		pad()
+		archive.Write(content)
+		pad()
+	}
+	const folder, file, device = 0o40755, 0o100755, 0o20600
+	add("dev", folder, 0, 0, nil)
+	add("dev/console", device, 5, 1, nil)
+	add("dev/null", device, 1, 3, nil)
+	add("proc", folder, 0, 0, nil)
+	for name, variable := range map[string]string{"init": "PAUSE_GUEST_LINUX_", "pause": "PAUSE_LINUX_"} {
+		source, err := runfile(variable + strings.ToUpper(m.arch))
+		if err != nil {
+			return err
+		}
+		content, err := os.ReadFile(source)
+		if err != nil {
+			return err
+		}
+		add(name, file, 0, 0, content)
+	}
+	add("TRAILER!!!", 0, 0, 0, nil)
+	return os.WriteFile(path, archive.Bytes(), 0o644)
+}
