@@ -1,26 +1,19 @@
-"""pause_image: from an architecture to a layer, an image, its digest and its tests."""
+"""pause_image: from an architecture to a layer, an image and its golden file."""
 
 load("@rules_oci//oci:defs.bzl", "oci_image", "oci_load")
-load("//tools/canonical:canonical.bzl", "canonical")
-load("//tools/golden:golden.bzl", "golden", "golden_test")
-load("//tools/layer:layer.bzl", "layer")
-load("//tools/structure:structure.bzl", "structure_config", "structure_test")
-load(":arches.bzl", "VARIANTS", "name_of", "platform_of")
-
-# Accepts a deliberate change of what is shipped.
-UPDATE_DIGESTS = "bazel run //images:update_digests"
-
-# Most bytes that an image may have: manifest, configuration and compressed layer.
-MAX_BYTES = 1024
+load("//tools:golden.bzl", "golden")
+load("//tools:layer.bzl", "layer")
+load("//tools:oci.bzl", "canonical")
+load(":arches.bzl", "VARIANTS", "name_of")
 
 # The name comes from the architecture.
 # buildifier: disable=unnamed-macro
 def pause_image(arch):
-    """Declares the image of one architecture, pause_linux_ARCHITECTURE, and its tests.
+    """Declares the image of one architecture, pause_linux_ARCHITECTURE.
 
-    Targets, with NAME for pause_linux_ARCHITECTURE: NAME, the image in canonical form; NAME_layer, its layer; NAME_golden,
-    its golden file as it would be now; NAME_tarball, the image for `docker load` and `podman load`; NAME_test
-    and NAME_golden_test.
+    Targets, with NAME for pause_linux_ARCHITECTURE: NAME, the image in canonical form; NAME_layer, its layer; NAME_oci, the image
+    as rules_oci makes it; NAME_golden, its golden file as it would be now; NAME_load, for `bazel run`; NAME_tarball, the
+    image for `docker load` and `podman load`.
 
     Args:
       arch: one of ARCHES.
@@ -45,41 +38,13 @@ def pause_image(arch):
 
     canonical(
         name = name,
-        layout = ":" + name + "_oci",
+        image = ":" + name + "_oci",
         visibility = ["//visibility:public"],
     )
 
     golden(
         name = name + "_golden",
-        layout = ":" + name,
-    )
-
-    golden_test(
-        name = name + "_golden_test",
-        accept = UPDATE_DIGESTS,
-        golden = "digests/" + name + ".txt",
-        layout = ":" + name,
-    )
-
-    structure_config(
-        name = name + "_checks",
-        architecture = arch,
-        template = "//tests/images:pause.yaml.tmpl",
-        visibility = ["//tests/images:__pkg__"],
-    )
-
-    structure_test(
-        name = name + "_test",
-        canonical_layer = True,
-        configs = [
-            ":" + name + "_checks",
-            "//tests/images:owner.yaml",
-        ],
-        layout = ":" + name,
-        max_bytes = MAX_BYTES,
-        only_config = True,
-        only_files = ["/pause"],
-        platform = platform_of(arch),
+        image = ":" + name,
     )
 
     oci_load(

@@ -22,9 +22,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"example.com/pause/tests/lib/need"
-	"example.com/pause/tools/golden/imagetest"
 	"example.com/pause/tools/oci"
-	"example.com/pause/tools/sbom"
+	"example.com/pause/tools/oci/imagetest"
 )
 
 // platforms are those that the image index promises, in its order.
@@ -33,28 +32,28 @@ var platforms = []string{
 	"linux/s390x", "linux/mips64le",
 }
 
-var ocipush string
+var program string
 
-// TestMain finds ocipush: under Bazel it has been built, otherwise it is built here.
+// TestMain finds the program tools/release/push: under Bazel it has been built, otherwise it is built here.
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		if location := os.Getenv("PAUSE_OCIPUSH"); location != "" {
+		if location := os.Getenv("PAUSE_PUSH"); location != "" {
 			path, err := runfiles.Rlocation(location)
 			if err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				return 1
 			}
-			ocipush = path
+			program = path
 			return m.Run()
 		}
-		dir, err := os.MkdirTemp("", "ocipush")
+		dir, err := os.MkdirTemp("", "push")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		ocipush = filepath.Join(dir, "ocipush")
-		if out, err := exec.Command("go", "build", "-o", ocipush, "example.com/pause/tools/oci/cmd/ocipush").CombinedOutput(); err != nil {
+		program = filepath.Join(dir, "push")
+		if out, err := exec.Command("go", "build", "-o", program, "example.com/pause/tools/release/push").CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "%v: %s\n", err, out)
 			return 1
 		}
@@ -86,11 +85,11 @@ func layout(t *testing.T) (string, string) {
 		}
 		dir = imagetest.Layout(t, imagetest.Index(t, platforms, images...))
 	}
-	digest, err := oci.DigestOf(dir)
+	image, err := oci.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dir, digest
+	return dir, image.Digest
 }
 
 // materialise copies a folder without symbolic links: Bazel's sandbox has one in the place of every file, and
@@ -130,36 +129,28 @@ func materialise(t *testing.T, from string) string {
 	return to
 }
 
-// describe makes the SBOM of the layout and the OCI layout that attaches it, and returns both.
-func describe(t *testing.T, subject string) (artifact string, document []byte) {
+// artifactType is what describe attaches.
+const artifactType = "application/spdx+json"
+
+// describe makes a document and the OCI layout that attaches it to the image, and returns both.
+func describe(t *testing.T, image string) (artifact string, document []byte) {
 	t.Helper()
-	in := sbom.Input{
-		License: "Apache-2.0",
-		Name:    "pause", Version: "1.0.0", Module: "example.com/pause", GoVersion: "1.26.8",
-		Sources: []sbom.File{{Name: "pause/pause.go", Content: []byte("package main\n")}},
-	}
-	if err := in.ReadLayout(subject); err != nil {
-		t.Fatal(err)
-	}
-	document, err := in.SPDX()
-	if err != nil {
-		t.Fatal(err)
-	}
+	document = []byte(`{"spdxVersion": "SPDX-2.3"}`)
 	file := filepath.Join(t.TempDir(), "pause.spdx.json")
 	if err := os.WriteFile(file, document, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	artifact = filepath.Join(t.TempDir(), "sbom")
-	if err := oci.BuildArtifact(artifact, oci.ArtifactOptions{Subject: subject, Type: sbom.MediaType, File: file}); err != nil {
+	if err := oci.Artifact(artifact, image, artifactType, file); err != nil {
 		t.Fatal(err)
 	}
 	return artifact, document
 }
 
-// push runs ocipush push; env is added to an environment without credentials.
+// push runs the program; env is added to an environment without credentials.
 func push(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	cmd := exec.Command(ocipush, append([]string{"push"}, args...)...)
+	cmd := exec.Command(program, args...)
 	home := t.TempDir()
 	cmd.Env = append([]string{"HOME=" + home, "DOCKER_CONFIG=" + home, "XDG_RUNTIME_DIR=" + home}, env...)
 	var out, errs bytes.Buffer
@@ -201,7 +192,7 @@ func TestPullBack(t *testing.T) {
 	server := Start(t, Options{})
 	dir, digest := layout(t)
 	repository := server.Host + "/team/pause"
-	mustPush(t, "--layout", dir, "--repository", repository, "--tag", "1.0.0", "--tag", "latest")
+	mustPush(t, "--image", dir, "--repository", repository, "--tag", "1.0.0", "--tag", "latest")
 	for _, ref := range []string{repository + ":1.0.0", repository + ":latest", repository + "@" + digest} {
 		if got := digestOf(t, ref); got != digest {
 			t.Errorf("%s is %s, expected %s", ref, got, digest)
@@ -251,7 +242,7 @@ func TestTagLast(t *testing.T) {
 	server := Start(t, Options{})
 	dir, digest := layout(t)
 	artifact, _ := describe(t, dir)
-	mustPush(t, "--layout", dir, "--repository", server.Host+"/pause", "--tag", "1.0.0", "--tag", "latest", "--referrer", artifact)
+	mustPush(t, "--image", dir, "--repository", server.Host+"/pause", "--tag", "1.0.0", "--tag", "latest", "--referrer", artifact)
 	uploads := server.Uploads()
 	n := len(uploads)
 	if n < 4 || !slices.Equal(uploads[n-2:], []string{"1.0.0", "latest"}) {
@@ -287,12 +278,12 @@ func TestPushAgain(t *testing.T) {
 	server := Start(t, Options{})
 	dir, digest := layout(t)
 	repository := server.Host + "/pause"
-	mustPush(t, "--layout", dir, "--repository", repository)
+	mustPush(t, "--image", dir, "--repository", repository)
 	if tags, err := remote.List(reference(t, repository).Context()); err != nil || len(tags) > 0 {
 		t.Errorf("tags are %q (%v), expected none", tags, err)
 	}
-	mustPush(t, "--layout", dir, "--repository", repository, "--tag", "1.0.0")
-	mustPush(t, "--layout", dir, "--repository", repository, "--tag", "1.0.0")
+	mustPush(t, "--image", dir, "--repository", repository, "--tag", "1.0.0")
+	mustPush(t, "--image", dir, "--repository", repository, "--tag", "1.0.0")
 	if got := digestOf(t, repository+":1.0.0"); got != digest {
 		t.Errorf("got %s, expected %s", got, digest)
 	}
@@ -307,11 +298,11 @@ func TestReferrers(t *testing.T) {
 			dir, digest := layout(t)
 			artifact, document := describe(t, dir)
 			repository := server.Host + "/pause"
-			mustPush(t, "--layout", dir, "--repository", repository, "--tag", "1.0.0", "--referrer", artifact)
+			mustPush(t, "--image", dir, "--repository", repository, "--tag", "1.0.0", "--referrer", artifact)
 			if got := digestOf(t, repository+":1.0.0"); got != digest {
 				t.Errorf("the digest is %s, expected %s: an attestation changed it", got, digest)
 			}
-			if got := find(t, repository, digest, sbom.MediaType); !bytes.Equal(got, document) {
+			if got := find(t, repository, digest, artifactType); !bytes.Equal(got, document) {
 				t.Errorf("the SBOM came back as other bytes:\n%s", got)
 			}
 		})
@@ -370,7 +361,7 @@ func TestReferrerOfAnotherImage(t *testing.T) {
 	dir, _ := layout(t)
 	other := imagetest.Layout(t, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: "amd64"}, imagetest.Gzip(t, imagetest.Tar(t))))
 	artifact, _ := describe(t, other)
-	_, stderr, code := push(t, nil, "--layout", dir, "--repository", server.Host+"/pause", "--tag", "1.0.0", "--referrer", artifact)
+	_, stderr, code := push(t, nil, "--image", dir, "--repository", server.Host+"/pause", "--tag", "1.0.0", "--referrer", artifact)
 	if code == 0 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "subject") {
 		t.Errorf("exit code %d, stderr %q; expected one line about the subject", code, stderr)
 	}
@@ -389,7 +380,7 @@ func TestDamagedLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	imagetest.Overwrite(t, filepath.Join(dir, "blobs", "sha256", manifest.Layers[0].Digest.Hex), []byte("other"))
-	_, stderr, code := push(t, nil, "--layout", dir, "--repository", server.Host+"/pause", "--tag", "1.0.0")
+	_, stderr, code := push(t, nil, "--image", dir, "--repository", server.Host+"/pause", "--tag", "1.0.0")
 	if code == 0 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, manifest.Layers[0].Digest.Hex) {
 		t.Errorf("exit code %d, stderr %q; expected one line that names the layer", code, stderr)
 	}
@@ -407,7 +398,7 @@ func TestUnreachable(t *testing.T) {
 	host := listener.Addr().String()
 	listener.Close()
 	dir, _ := layout(t)
-	_, stderr, code := push(t, nil, "--layout", dir, "--repository", host+"/pause", "--tag", "1.0.0")
+	_, stderr, code := push(t, nil, "--image", dir, "--repository", host+"/pause", "--tag", "1.0.0")
 	if code == 0 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, host+" cannot be reached") {
 		t.Errorf("exit code %d, stderr %q; expected one line that says that %s cannot be reached", code, stderr, host)
 	}
@@ -420,7 +411,7 @@ func TestUnauthorised(t *testing.T) {
 		"no credentials": {User: "me", Password: "secret"}, "read only": {PullOnly: true},
 	} {
 		server := Start(t, options)
-		_, stderr, code := push(t, nil, "--layout", dir, "--repository", server.Host+"/pause", "--tag", "1.0.0")
+		_, stderr, code := push(t, nil, "--image", dir, "--repository", server.Host+"/pause", "--tag", "1.0.0")
 		if code == 0 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "docker login "+server.Host) {
 			t.Errorf("%s: exit code %d, stderr %q; expected one line that says how to log in", title, code, stderr)
 		}
@@ -443,7 +434,7 @@ func TestCredentials(t *testing.T) {
 		}
 	}
 	for _, env := range []string{"DOCKER_CONFIG=" + docker, "REGISTRY_AUTH_FILE=" + podman} {
-		if _, stderr, code := push(t, []string{env}, "--layout", dir, "--repository", server.Host+"/pause", "--tag", "1.0.0"); code != 0 {
+		if _, stderr, code := push(t, []string{env}, "--image", dir, "--repository", server.Host+"/pause", "--tag", "1.0.0"); code != 0 {
 			t.Errorf("%s: exit code %d: %s", strings.SplitN(env, "=", 2)[0], code, stderr)
 		}
 	}
@@ -454,7 +445,7 @@ func TestSkopeo(t *testing.T) {
 	skopeo := need.Program(t, "skopeo", "skopeo")
 	server := Start(t, Options{})
 	dir, digest := layout(t)
-	mustPush(t, "--layout", dir, "--repository", server.Host+"/pause", "--tag", "1.0.0")
+	mustPush(t, "--image", dir, "--repository", server.Host+"/pause", "--tag", "1.0.0")
 	source := "docker://" + server.Host + "/pause:1.0.0"
 	// --tmpdir and --policy: skopeo's own defaults lie outside of what a sandbox has.
 	run := func(args ...string) string {
@@ -474,8 +465,8 @@ func TestSkopeo(t *testing.T) {
 	}
 	pulled := filepath.Join(t.TempDir(), "pulled")
 	run("copy", "--quiet", "--all", "--preserve-digests", "--src-tls-verify=false", source, "oci:"+pulled+":1.0.0")
-	if got, err := oci.DigestOf(pulled); err != nil || got != digest {
-		t.Errorf("skopeo copied %s (%v), expected %s", got, err, digest)
+	if got, err := oci.Open(pulled); err != nil || got.Digest != digest {
+		t.Errorf("skopeo copied %+v (%v), expected %s", got, err, digest)
 	}
 	for _, platform := range platforms {
 		p, err := v1.ParsePlatform(platform)
@@ -499,7 +490,7 @@ func TestCosign(t *testing.T) {
 	}
 	server := Start(t, Options{})
 	dir, digest := layout(t)
-	mustPush(t, "--layout", dir, "--repository", server.Host+"/pause", "--tag", "1.0.0")
+	mustPush(t, "--image", dir, "--repository", server.Host+"/pause", "--tag", "1.0.0")
 	work := t.TempDir()
 	run := func(args ...string) error {
 		cmd := exec.Command(cosign, args...)

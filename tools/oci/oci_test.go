@@ -3,511 +3,425 @@ package oci
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
-	"errors"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
-	"github.com/opencontainers/go-digest"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
 
-	"example.com/pause/tools/oci/ojson"
+	"example.com/pause/tools/oci/imagetest"
 )
 
-// write makes a file in a folder of its own and returns its path.
-func write(t testing.TB, name string, content []byte) string {
+const emptyTar = 1024 // bytes of an archive of nothing
+
+// layoutOf makes a layout of a config, a manifest and index.json that have CONFIG, CONFIGSIZE, LAYER, MANIFEST, SIZE in place of
+// digests and sizes.
+func layoutOf(t testing.TB, config, manifest, index string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, content, 0o644); err != nil {
+	dir := t.TempDir()
+	add := func(content []byte) string {
+		digest := fmt.Sprintf("%x", sha256.Sum256(content))
+		if err := os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "blobs", "sha256", digest), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return "sha256:" + digest
+	}
+	layer := add(make([]byte, emptyTar))
+	config = strings.ReplaceAll(config, "DIFF", layer)
+	manifest = strings.NewReplacer("CONFIGSIZE", fmt.Sprint(len(config)), "CONFIG", add([]byte(config)), "LAYER", layer).Replace(manifest)
+	index = strings.NewReplacer("SIZE", fmt.Sprint(len(manifest)), "MANIFEST", add([]byte(manifest))).Replace(index)
+	for name, content := range map[string]string{"index.json": index, "oci-layout": layoutMarker} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const (
+	minimalConfig   = `{"architecture":"amd64","config":{},"os":"linux","rootfs":{"diff_ids":["DIFF"],"type":"layers"}}`
+	minimalManifest = `{"config":{"digest":"CONFIG","mediaType":"application/vnd.oci.image.config.v1+json","size":CONFIGSIZE},` +
+		`"layers":[{"digest":"LAYER","mediaType":"application/vnd.oci.image.layer.v1.tar","size":1024}],` +
+		`"mediaType":"application/vnd.oci.image.manifest.v1+json","schemaVersion":2}`
+	minimalIndex = `{"manifests":[{"digest":"MANIFEST","mediaType":"application/vnd.oci.image.manifest.v1+json","size":SIZE}],` +
+		`"mediaType":"application/vnd.oci.image.index.v1+json","schemaVersion":2}`
+)
+
+// canonicalOf returns the canonical form, its config and its manifest.
+func canonicalOf(t testing.TB, dir string) (output, config, manifest string) {
+	t.Helper()
+	output = filepath.Join(t.TempDir(), "canonical")
+	if err := Canonical(output, dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	i := mustOpen(t, output)
+	return output, string(mustRead(t, i, i.ConfigDescriptor)), string(mustRead(t, i, i.Descriptor))
+}
+
+func mustOpen(t testing.TB, dir string) *Image {
+	t.Helper()
+	i, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+func mustRead(t testing.TB, i *Image, d Descriptor) []byte {
+	t.Helper()
+	content, err := i.Blob(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// Whatever has the same meaning gets the same bytes.
+func TestSameMeaningSameDigest(t *testing.T) {
+	want, config, _ := canonicalOf(t, layoutOf(t, minimalConfig, minimalManifest, minimalIndex))
+	if !strings.HasPrefix(config, `{"architecture":"amd64","config":{},"os":"linux"`) {
+		t.Errorf("what is canonical already was changed to %s", config)
+	}
+	replace := func(s, old, with string) string {
+		if !strings.Contains(s, old) {
+			t.Fatalf("%q is not in %s", old, s)
+		}
+		return strings.Replace(s, old, with, 1)
+	}
+	withConfig := func(old, with string) string {
+		return layoutOf(t, replace(minimalConfig, old, with), minimalManifest, minimalIndex)
+	}
+	withManifest := func(old, with string) string {
+		return layoutOf(t, minimalConfig, replace(minimalManifest, old, with), minimalIndex)
+	}
+	withIndex := func(old, with string) string {
+		return layoutOf(t, minimalConfig, minimalManifest, replace(minimalIndex, old, with))
+	}
+	for name, dir := range map[string]string{
+		"white space":         withConfig(`"os":`, " \n\t\"os\" : "),
+		"order":               withConfig(`"architecture":"amd64","config":{}`, `"config":{},"architecture":"amd64"`),
+		"escapes":             withConfig(`"amd64"`, `"amd\u0036\u0034"`),
+		"placeholder date":    withConfig(`"os":`, `"created":"1970-01-01T00:00:00Z","os":`),
+		"another zone":        withConfig(`"os":`, `"created":"1970-01-01T01:00:00+01:00","os":`),
+		"null":                withConfig(`"os":`, `"author":null,"history":null,"os":`),
+		"null in config":      withConfig(`"config":{}`, `"config":{"Cmd":null,"Env":null}`),
+		"build labels":        withConfig(`"os":`, `"history":[{"created":"1970-01-01T00:00:00Z","created_by":"bazel build @@//x:y"}],"os":`),
+		"no history":          withConfig(`"os":`, `"history":[],"os":`),
+		"no annotations":      withManifest(`"layers"`, `"annotations":{},"layers"`),
+		"no media type":       withManifest(`"mediaType":"application/vnd.oci.image.manifest.v1+json",`, ``),
+		"layer annotations":   withManifest(`"size":1024`, `"annotations":{},"size":1024`),
+		"name":                withIndex(`"size"`, `"annotations":{"org.opencontainers.image.ref.name":"latest"},"size"`),
+		"index.json of jq":    withIndex(`"manifests":[`, "\"manifests\": [\n  "),
+		"index.json upstream": withIndex(`,"mediaType":"application/vnd.oci.image.index.v1+json","schemaVersion":2`, ""),
+	} {
+		if got, _, _ := canonicalOf(t, dir); !sameFolder(t, got, want) {
+			t.Errorf("%s: makes a difference", name)
+		}
+	}
+}
+
+// sameFolder compares two folders, file by file.
+func sameFolder(t testing.TB, a, b string) bool {
+	t.Helper()
+	return maps.EqualFunc(folder(t, a), folder(t, b), bytes.Equal)
+}
+
+func folder(t testing.TB, dir string) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	fsys := os.DirFS(dir)
+	err := fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files[path], err = fs.ReadFile(fsys, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// Everything that carries meaning, known to the specification or not, stays, digit by digit.
+func TestMeaningStays(t *testing.T) {
+	for _, member := range []string{
+		`"author":"A"`, `"created":"1970-01-01T00:00:01Z"`, `"created":"whenever"`, `"variant":"v1"`, `"x":null`,
+		`"x":{"b":[1.0,1e400,12345678901234567890123,-0],"c":"<é&😀\u0001\\"}`,
+		`"history":[{"created_by":"RUN make"}]`, `"history":[{"comment":"c"}]`,
+		`"history":[{"empty_layer":true}]`, `"os.features":[]`, `"history":"odd"`, `"history":[1]`,
+	} {
+		config := strings.Replace(minimalConfig, "{", "{"+member+",", 1)
+		if _, got, _ := canonicalOf(t, layoutOf(t, config, minimalManifest, minimalIndex)); !strings.Contains(got, member) {
+			t.Errorf("%s: became %s", member, got)
+		}
+	}
+	for _, member := range []string{`"Cmd":[]`, `"Env":[]`, `"User":""`, `"Labels":{}`, `"X":null`, `"OnBuild":null`} {
+		config := strings.Replace(minimalConfig, `"config":{`, `"config":{`+member, 1)
+		if _, got, _ := canonicalOf(t, layoutOf(t, config, minimalManifest, minimalIndex)); !strings.Contains(got, member) {
+			t.Errorf("%s: became %s", member, got)
+		}
+	}
+	for _, member := range []string{`"annotations":{"a":"b"}`, `"x":{"a":[{}]}`, `"artifactType":"a/b"`} {
+		manifest := strings.Replace(minimalManifest, "{", "{"+member+",", 1)
+		if _, _, got := canonicalOf(t, layoutOf(t, minimalConfig, manifest, minimalIndex)); !strings.Contains(got, member) {
+			t.Errorf("%s: became %s", member, got)
+		}
+	}
+}
+
+// A history that has more than build labels keeps an entry a layer.
+func TestHistoryKeepsItsPlace(t *testing.T) {
+	label, command := `{"created_by":"bazel build //a","created":"1970-01-01T00:00:00Z"}`, `{"created_by":"RUN x"}`
+	for history, want := range map[string]string{
+		label + "," + command: "{}," + command,
+		command + "," + label: command + ",{}",
+	} {
+		config := strings.Replace(minimalConfig, `"os":`, `"history":[`+history+`],"os":`, 1)
+		if _, got, _ := canonicalOf(t, layoutOf(t, config, minimalManifest, minimalIndex)); !strings.Contains(got, `"history":[`+want+`]`) {
+			t.Errorf("became %s", got)
+		}
+	}
+}
+
+// example is an index of two images with one layer each, as go-containerregistry writes them.
+func example(t testing.TB) string {
+	t.Helper()
+	layer := func(content string) []byte {
+		return imagetest.Gzip(t, imagetest.Tar(t, imagetest.File{Name: "pause", Mode: 0o555, Content: content}))
+	}
+	return imagetest.Layout(t, imagetest.Index(t, []string{"linux/amd64", "linux/arm/v7"},
+		imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{User: "65535:65535"}}, layer("one")),
+		imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: "arm", Variant: "v7"}, layer("two"))))
+}
+
+// The canonical form of the canonical form is itself, has the annotations that were asked for, and go-containerregistry accepts
+// it.
+func TestIdempotentAndValid(t *testing.T) {
+	once, twice := filepath.Join(t.TempDir(), "once"), filepath.Join(t.TempDir(), "twice")
+	annotations := map[string]string{"org.opencontainers.image.title": "<pause> & more"}
+	if err := Canonical(once, example(t), annotations); err != nil {
+		t.Fatal(err)
+	}
+	if err := Canonical(twice, once, annotations); err != nil {
+		t.Fatal(err)
+	}
+	if !sameFolder(t, once, twice) {
+		t.Error("not idempotent")
+	}
+	root := mustOpen(t, once)
+	if got := string(mustRead(t, root, root.Descriptor)); !strings.HasPrefix(got, `{"annotations":{"org.opencontainers.image.title":"<pause> & more"},"manifests":[{`) {
+		t.Errorf("the index is %s", got)
+	}
+	index, err := layout.ImageIndexFromPath(once)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate.Index(index); err != nil {
+		t.Error(err)
+	}
+	var platforms []string
+	for _, i := range root.Images {
+		platforms = append(platforms, i.Platform())
+	}
+	if !slices.Equal(platforms, []string{"linux/amd64", "linux/arm/v7"}) {
+		t.Errorf("the platforms are %q", platforms)
+	}
+}
+
+// A blob that is missing or damaged is found, and one line says which; nothing is written.
+func TestRefusesDamage(t *testing.T) {
+	dir := example(t)
+	blobs, err := filepath.Glob(filepath.Join(dir, "blobs", "sha256", "*"))
+	if err != nil || len(blobs) != 7 {
+		t.Fatal(blobs, err)
+	}
+	for _, blob := range blobs {
+		content, err := os.ReadFile(blob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, damaged := range map[string][]byte{
+			"missing": nil, "changed": append(slices.Clone(content[1:]), 'x'), "longer": append(slices.Clone(content), ' '),
+		} {
+			if err := os.Remove(blob); err != nil {
+				t.Fatal(err)
+			}
+			if damaged != nil {
+				if err := os.WriteFile(blob, damaged, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			refused(t, name, dir, filepath.Base(blob))
+			imagetest.Overwrite(t, restored(t, blob), content)
+		}
+	}
+}
+
+// restored makes sure that there is a file to overwrite.
+func restored(t testing.TB, path string) string {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_CREATE, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-// tarball is a tar archive with one file, of fixed bytes.
-func tarball(t testing.TB, content string) []byte {
+// refused checks that the layout cannot be made canonical, that one line says want, and that nothing is left behind.
+func refused(t testing.TB, name, dir, want string) {
 	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	if err := w.WriteHeader(&tar.Header{Name: "pause", Mode: 0o755, Size: int64(len(content)), Format: tar.FormatUSTAR}); err != nil {
-		t.Fatal(err)
+	parent := t.TempDir()
+	err := Canonical(filepath.Join(parent, "out"), dir, nil)
+	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("%s: got %v; want one line with %q", name, err, want)
 	}
-	if _, err := w.Write([]byte(content)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func text(s string) *string { return &s }
-
-// full are options that use everything.
-func full(t testing.TB) ImageOptions {
-	return ImageOptions{
-		Platform: v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7"},
-		Layers: []Layer{
-			{Path: write(t, "one.tar", tarball(t, "one")), CreatedBy: "bazel build @@//x:l1"},
-			{Path: write(t, "two.tar", tarball(t, "two")), CreatedBy: "bazel build @@//x:l2"},
-		},
-		Entrypoint:   text("/pause\n-x\na%5Cnb"),
-		Cmd:          text("one\ntwo"),
-		Env:          text("A=1\nB=${A}x$A-${NONE}\nA=2\nC=é"),
-		ExposedPorts: text("80/tcp,443"),
-		Volumes:      text("/a,/b"),
-		Labels:       text("x=1\ny=2=3\nz"),
-		Annotations:  text("org.x=<é&>\nq=r"),
-		User:         "65535:65535",
-		Workdir:      "/w",
+	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
+		t.Errorf("%s: left behind %v, %v", name, left, err)
 	}
 }
 
-func build(t testing.TB, o ImageOptions) string {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "image")
-	if err := BuildImage(dir, o); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-func only(t testing.TB, dir string) *Manifest {
-	t.Helper()
-	l, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := l.Only()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
-// The digests are those that image.sh and image_index.sh of rules_oci 2.3 give for the same input, with jq and regctl.
-func TestDigestsAreUpstreams(t *testing.T) {
-	a := build(t, full(t))
-	b := build(t, ImageOptions{
-		Base:        a,
-		Layers:      []Layer{{Path: write(t, "one.tar", tarball(t, "one")), CreatedBy: "bazel build x"}},
-		Entrypoint:  text("/pause\n-x\na%5Cnb"),
-		Env:         text("B=$C:$B\nC=3"),
-		Labels:      text("org.x=<é&>\nq=r"),
-		Annotations: text("x=1\ny=2=3\nz"),
-	})
-	index := filepath.Join(t.TempDir(), "index")
-	if err := BuildIndex(index, []string{a, b}, text("org.x=<é&>\nq=r")); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct{ what, dir, want string }{
-		{"image", a, "sha256:cd100a563cf9708c2a430f1c1ffea7b30859de1f192740bb03d17b7babc69a3d"},
-		{"image on a base", b, "sha256:40c97b5a8534635da9baf30696e18d221b17b25ed67b1d92d29f2ba3d89d90c8"},
-		{"index", index, "sha256:1a170a27f2a4b0cc92d104751e05995b180747349be3aaf234160b08e4b813ea"},
+// What is not understood is refused, and not guessed at.
+func TestRefuses(t *testing.T) {
+	long := strings.Repeat("0", 128)
+	for name, c := range map[string]struct{ in, old, with, want string }{
+		"no JSON":            {minimalConfig, `{`, `{{`, "is not JSON"},
+		"no object":          {minimalConfig, minimalConfig, `[]`, "is not a JSON object"},
+		"name twice":         {minimalConfig, `"os":`, `"os":"linux","os":`, `the name "os" twice`},
+		"name twice, nested": {minimalConfig, `"config":{}`, `"config":{"Labels":{"a":"1","\u0061":"2"}}`, `the name "a" twice`},
+		"half a surrogate":   {minimalConfig, `"amd64"`, `"\ud800"`, "not Unicode"},
+		"not UTF-8":          {minimalConfig, `"amd64"`, "\"\xff\"", "not Unicode"},
+		"no os":              {minimalConfig, `"os":"linux",`, ``, "has no os"},
+		"no diff id":         {minimalConfig, `"DIFF"`, ``, "0 diff_ids for 1 layers"},
+		"schema 1":           {minimalManifest, `"schemaVersion":2`, `"schemaVersion":1`, "schemaVersion is not 2"},
+		"no layers":          {minimalManifest, `"layers"`, `"layer"`, "has no layers"},
+		"Docker config":      {minimalManifest, `application/vnd.oci.image.config.v1+json`, `application/vnd.docker.container.image.v1+json`, `"application/vnd.docker.container.image.v1+json" is not supported`},
+		"zstd":               {minimalManifest, `layer.v1.tar`, `layer.v1.tar+zstd`, `+zstd" is not supported`},
+		"other type":         {minimalManifest, `image.manifest`, `image.index`, "calls itself"},
+		"subject":            {minimalManifest, `{`, `{"subject":{},`, "has a subject"},
+		"embedded data":      {minimalManifest, `"size":1024`, `"data":"","size":1024`, "data in a descriptor"},
+		"negative size":      {minimalManifest, `"size":1024`, `"size":-1`, "is not a number of bytes"},
+		"fractional size":    {minimalManifest, `"size":1024`, `"size":1024.5`, "is not a number of bytes"},
+		"path":               {minimalManifest, `LAYER`, `sha256:../../../etc/passwd`, "is not supported"},
+		"SHA-512":            {minimalIndex, `MANIFEST`, `sha512:` + long, `digest "sha512:` + long + `" is not supported`},
+		"Docker manifest":    {minimalIndex, `application/vnd.oci.image.manifest.v1+json`, `application/vnd.docker.distribution.manifest.v2+json`, "is not supported"},
+		"two images":         {minimalIndex, `[{`, `[{},{`, "lists 2 manifests"},
+		"huge document":      {minimalIndex, `SIZE`, `9999999`, "too many for a document"},
 	} {
-		if got, err := DigestOf(c.dir); err != nil || got != c.want {
-			t.Errorf("%s: got %s, %v, want %s", c.what, got, err, c.want)
+		if !strings.Contains(c.in, c.old) {
+			t.Fatalf("%s: %q is not in %s", name, c.old, c.in)
 		}
+		documents := []string{minimalConfig, minimalManifest, minimalIndex}
+		documents[slices.Index(documents, c.in)] = strings.Replace(c.in, c.old, c.with, 1)
+		refused(t, name, layoutOf(t, documents[0], documents[1], documents[2]), c.want)
 	}
+	refused(t, "no layout", t.TempDir(), "index.json")
+	inner := strings.Replace(minimalManifest, minimalManifest, `{"manifests":[{"digest":"CONFIG","mediaType":"`+MediaTypeIndex+`","size":CONFIGSIZE}],"schemaVersion":2}`, 1)
+	refused(t, "index in an index", layoutOf(t, `{"manifests":[],"schemaVersion":2}`, inner, strings.ReplaceAll(minimalIndex, MediaTypeManifest, MediaTypeIndex)), "is not supported")
 }
 
-// A base keeps its layers and settings; an entrypoint resets its command; labels and environment are merged.
-func TestBase(t *testing.T) {
-	m := only(t, build(t, ImageOptions{
-		Base: build(t, full(t)), Entrypoint: text("/new"), Env: text("B=$B!\nD=4"), Labels: text("x=9"), User: "1",
-	}))
-	config := m.ConfigDoc.Object("config")
-	want := `{"Entrypoint":["/new"],"ExposedPorts":{"80/tcp":{},"443":{}},"Volumes":{"/a":{},"/b":{}},` +
-		`"Env":["A=2","B=1x1-!","C=é","D=4"],"Labels":{"x":"9","y":"2=3","z":""},"User":"1","WorkingDir":"/w"}`
-	if got := string(ojson.Compact(config)); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-	if len(m.Layers) != 2 || len(m.ConfigDoc.Array("history")) != 2 {
-		t.Error("the layers of the base, or their history, are lost")
-	}
-}
-
-// The media type of a layer follows from its content, and its diff id is that of the archive within.
-func TestLayers(t *testing.T) {
-	plain := tarball(t, "content")
-	var gzipped bytes.Buffer
-	w := gzip.NewWriter(&gzipped)
-	w.Write(plain)
-	w.Close()
-	z, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for mediaType, blob := range map[string][]byte{
-		v1.MediaTypeImageLayer: plain, v1.MediaTypeImageLayerGzip: gzipped.Bytes(), v1.MediaTypeImageLayerZstd: z.EncodeAll(plain, nil),
-	} {
-		m := only(t, build(t, ImageOptions{
-			Platform: v1.Platform{OS: "linux", Architecture: "amd64"}, Layers: []Layer{{Path: write(t, "layer", blob)}},
-		}))
-		if got := m.Layers[0]; got.MediaType != mediaType || got.Digest != digest.FromBytes(blob) || got.Size != int64(len(blob)) {
-			t.Errorf("%s: the descriptor is %v", mediaType, got)
-		}
-		if got := m.ConfigDoc.Object("rootfs").Array("diff_ids")[0]; got != digest.FromBytes(plain).String() {
-			t.Errorf("%s: the diff id is %v", mediaType, got)
-		}
-	}
-	for name, blob := range map[string][]byte{
-		"text": []byte(strings.Repeat("no tar ", 100)), "cut gzip": gzipped.Bytes()[:gzipped.Len()-3], "gzip of text": gzipOf(t, "text"),
-		"rubbish after gzip": append(slices.Clone(gzipped.Bytes()), "rubbish"...),
-	} {
-		dir := filepath.Join(t.TempDir(), "image")
-		err := BuildImage(dir, ImageOptions{
-			Platform: v1.Platform{OS: "linux", Architecture: "amd64"}, Layers: []Layer{{Path: write(t, "layer", blob)}},
-		})
-		refused(t, name, dir, err, "layer")
-	}
-}
-
-func gzipOf(t testing.TB, s string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	w.Write([]byte(strings.Repeat(s, 300)))
-	w.Close()
-	return b.Bytes()
-}
-
-// refused checks that err is one line that mentions want, and that nothing was left in or beside output.
-func refused(t testing.TB, what, output string, err error, want string) {
-	t.Helper()
-	if err == nil {
-		t.Errorf("%s: was accepted", what)
-		return
-	}
-	if strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), want) {
-		t.Errorf("%s: the message is %q; it should be one line about %q", what, err, want)
-	}
-	if entries, err := os.ReadDir(filepath.Dir(output)); err != nil || len(entries) > 0 {
-		t.Errorf("%s: left behind %v, %v", what, entries, err)
-	}
-}
-
-// Wrong options are refused, and leave nothing behind.
-func TestBuildRefuses(t *testing.T) {
-	linux := v1.Platform{OS: "linux", Architecture: "amd64"}
-	image := build(t, full(t))
-	index := filepath.Join(t.TempDir(), "index")
-	if err := BuildIndex(index, []string{image}, nil); err != nil {
-		t.Fatal(err)
-	}
-	for want, o := range map[string]ImageOptions{
-		"os and an architecture": {},
-		"not a date":             {Platform: linux, Created: text("yesterday")},
-		"not an image":           {Base: index},
-		"is missing":             {Base: t.TempDir()},
-	} {
-		dir := filepath.Join(t.TempDir(), "out")
-		refused(t, want, dir, BuildImage(dir, o), want)
-	}
-	dir := filepath.Join(t.TempDir(), "out")
-	refused(t, "index of indexes", dir, BuildIndex(dir, []string{index}, nil), "is not an image")
-	refused(t, "empty index", dir, BuildIndex(dir, nil, nil), "at least one image")
-	if err := BuildIndex(image, []string{image}, nil); err == nil || !strings.Contains(err.Error(), "not empty") {
-		t.Errorf("a folder with something in it was overwritten: %v", err)
-	}
-}
-
-// tamper copies a layout and lets change do something to the copy.
-func tamper(t testing.TB, dir string, change func(dir string)) string {
-	t.Helper()
-	copied := filepath.Join(t.TempDir(), "copy")
-	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
-	change(copied)
-	return copied
-}
-
-// replaceIn replaces text in a file of a layout.
-func replaceIn(t testing.TB, path, old, with string) {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed := strings.ReplaceAll(string(data), old, with)
-	if changed == string(data) {
-		t.Fatalf("%s does not contain %q", path, old)
-	}
-	if err := os.WriteFile(path, []byte(changed), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// reseal replaces text in the layout's manifest, and makes index.json refer to the new one.
-func reseal(t testing.TB, dir, old, with string) {
-	t.Helper()
-	desc := only(t, dir).Desc
-	path := blobPath(dir, desc.Digest)
-	replaceIn(t, path, old, with)
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sealed := digest.FromBytes(data)
-	if err := os.Rename(path, blobPath(dir, sealed)); err != nil {
-		t.Fatal(err)
-	}
-	index := ojson.Compact(ojson.NewObject(
-		ojson.Member{Name: "schemaVersion", Value: ojson.Number("2")},
-		ojson.Member{Name: "manifests", Value: []any{describe(v1.Descriptor{MediaType: desc.MediaType, Digest: sealed, Size: int64(len(data))})}},
-	))
-	if err := os.WriteFile(filepath.Join(dir, v1.ImageIndexFile), index, 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// A layout that is not what it says is refused, with a message that says what is wrong.
-func TestOpenRefuses(t *testing.T) {
-	image := build(t, full(t))
-	m := only(t, image)
-	index := func(dir string) string { return filepath.Join(dir, v1.ImageIndexFile) }
-	layer := func(dir string) string { return blobPath(dir, m.Layers[0].Digest) }
-	must := func(err error) {
-		if err != nil {
+// An archive has the same bytes each time, go-containerregistry reads it, and engines find the names that were asked for.
+func TestArchives(t *testing.T) {
+	root := mustOpen(t, example(t))
+	write := func(archive func(w io.Writer, tags []string) error, tags ...string) []byte {
+		t.Helper()
+		var one, two bytes.Buffer
+		if err := archive(&one, tags); err != nil {
 			t.Fatal(err)
 		}
-	}
-	for _, c := range []struct {
-		name, want string
-		change     func(dir string)
-	}{
-		{"no marker", "oci-layout: is missing", func(d string) { must(os.Remove(filepath.Join(d, v1.ImageLayoutFile))) }},
-		{"other version", "imageLayoutVersion", func(d string) { replaceIn(t, filepath.Join(d, v1.ImageLayoutFile), "1.0.0", "2.0.0") }},
-		{"no index.json", "index.json: is missing", func(d string) { must(os.Remove(index(d))) }},
-		{"index.json is a folder", "not a regular file", func(d string) { must(os.Remove(index(d))); must(os.Mkdir(index(d), 0o755)) }},
-		{"not JSON", "not JSON", func(d string) { must(os.WriteFile(index(d), []byte("{"), 0o644)) }},
-		{"no manifests", "lists no manifest", func(d string) { must(os.WriteFile(index(d), []byte(`{"schemaVersion":2,"manifests":[]}`), 0o644)) }},
-		{"schema 1", "schemaVersion is not 2", func(d string) { replaceIn(t, index(d), `"schemaVersion": 2`, `"schemaVersion": 1`) }},
-		{"missing layer", "is missing", func(d string) { must(os.Remove(layer(d))) }},
-		{"longer layer", "its descriptor says", func(d string) { must(os.WriteFile(layer(d), make([]byte, 9999), 0o644)) }},
-		{"other layer", "its content has the digest", func(d string) { must(os.WriteFile(layer(d), make([]byte, m.Layers[0].Size), 0o644)) }},
-		{"other manifest", "its content has the digest", func(d string) { replaceIn(t, blobPath(d, m.Desc.Digest), `"q": "r"`, `"q": "s"`) }},
-		{"path trick", "digest \"sha256:../../x\"", func(d string) { replaceIn(t, index(d), m.Desc.Digest.String(), "sha256:../../x") }},
-		{"unknown algorithm", "unsupported digest algorithm", func(d string) { replaceIn(t, index(d), "sha256:", "md5:") }},
-		{"short digest", "invalid checksum digest length", func(d string) { replaceIn(t, index(d), m.Desc.Digest.String(), "sha256:abc") }},
-		{"negative size", "size is not a whole number", func(d string) { replaceIn(t, index(d), `"size": `, `"size": -`) }},
-		{"fractional size", "size is not a whole number", func(d string) { replaceIn(t, index(d), `"size": `, `"size": 1.`) }},
-		{"huge size", "size is not a whole number", func(d string) { replaceIn(t, index(d), `"size": `, `"size": 99999999999999`) }},
-		{"huge manifest", "too many for a", func(d string) { replaceIn(t, index(d), `"size": `, `"size": 99999`) }},
-		{"unknown media type", "is not that of an index or image manifest", func(d string) { replaceIn(t, index(d), "oci.image.manifest", "example") }},
-		{"unknown layer type", "is not that of an image layer", func(d string) { reseal(t, d, v1.MediaTypeImageLayer, "application/x-tar") }},
-		{"unknown config type", "is not that of an image config", func(d string) { reseal(t, d, v1.MediaTypeImageConfig, "application/json") }},
-		{"manifest says index", "calls itself", func(d string) { reseal(t, d, v1.MediaTypeImageManifest, v1.MediaTypeImageIndex) }},
-		{"manifest and index at once", "must not have manifests", func(d string) { reseal(t, d, `"annotations"`, `"manifests"`) }},
-		{"layers lost", "diff ids for", func(d string) { reseal(t, d, `"layers": [`, `"layers": [], "other": [`) }},
-		{"member twice", "two members", func(d string) { reseal(t, d, `"annotations"`, `"config"`) }},
-	} {
-		dir := tamper(t, image, c.change)
-		_, err := Open(dir)
-		if err == nil {
-			t.Errorf("%s: was accepted", c.name)
-		} else if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: the message is %q; it should be one line about %q", c.name, err, c.want)
+		if err := archive(&two, tags); err != nil || !bytes.Equal(one.Bytes(), two.Bytes()) {
+			t.Errorf("the second archive is another (%v)", err)
 		}
+		return one.Bytes()
 	}
-}
-
-// Two indexes that list each other cannot have right digests, and are refused in finite time.
-func TestOpenRefusesCycles(t *testing.T) {
 	dir := t.TempDir()
-	name := func(c string) digest.Digest { return digest.Digest("sha256:" + strings.Repeat(c, 64)) }
-	entry := func(d digest.Digest) []byte {
-		return []byte(`{"schemaVersion":2,"manifests":[{"mediaType":"` + v1.MediaTypeImageIndex + `","digest":"` + d.String() + `","size":207}]}`)
-	}
-	if err := os.MkdirAll(filepath.Join(dir, "blobs/sha256"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for path, content := range map[string][]byte{
-		"oci-layout": []byte(`{"imageLayoutVersion":"1.0.0"}`), "index.json": entry(name("a")),
-		"blobs/sha256/" + strings.Repeat("a", 64): entry(name("b")), "blobs/sha256/" + strings.Repeat("b", 64): entry(name("a")),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, path), content, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := Open(dir); err == nil {
-		t.Error("was accepted")
-	}
-}
-
-// indexes makes a layout of an image and of indexes around it, each of which lists the one before width times. list says what
-// index.json lists, from all of them, the image first.
-func indexes(t testing.TB, levels, width int, list func([]v1.Descriptor) []v1.Descriptor) string {
-	t.Helper()
-	source, err := Open(build(t, full(t)))
+	unpack(t, dir, write(root.Archive, "pause:1.0.0", "registry.example.com/team/pause:latest"))
+	content, err := os.ReadFile(filepath.Join(dir, "index.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	listing := func(descs []v1.Descriptor) []byte {
-		entries := make([]any, len(descs))
-		for i, desc := range descs {
-			entries[i] = describe(desc)
+	for _, want := range []string{
+		`"io.containerd.image.name":"docker.io/library/pause:1.0.0","org.opencontainers.image.ref.name":"pause:1.0.0"`,
+		`"io.containerd.image.name":"registry.example.com/team/pause:latest"`,
+	} {
+		if !strings.Contains(string(content), want) {
+			t.Errorf("%s is not in %s", want, content)
 		}
-		return ojson.Compact(ojson.NewObject(
-			ojson.Member{Name: "schemaVersion", Value: ojson.Number("2")}, ojson.Member{Name: "manifests", Value: entries},
-		))
 	}
-	dir := filepath.Join(t.TempDir(), "indexes")
-	err = Create(dir, func(w *Writer) ([]byte, error) {
-		if err := w.copyManifest(source, source.Manifests[0], map[*Manifest]bool{}); err != nil {
-			return nil, err
-		}
-		all := []v1.Descriptor{source.Manifests[0].Desc}
-		for range levels {
-			desc, err := w.Add(v1.MediaTypeImageIndex, listing(slices.Repeat(all[len(all)-1:], width)))
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, desc)
-		}
-		return listing(list(all)), nil
-	})
+	index, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dir
-}
-
-func last(descs []v1.Descriptor) []v1.Descriptor { return descs[len(descs)-1:] }
-
-// Indexes that nest without end are refused, also if index.json lists the inner ones first, so that they are known already.
-func TestOpenRefusesDeepIndexes(t *testing.T) {
-	for name, list := range map[string]func([]v1.Descriptor) []v1.Descriptor{
-		"outermost":       last,
-		"innermost first": func(descs []v1.Descriptor) []v1.Descriptor { return descs },
-		"outermost first": func(descs []v1.Descriptor) []v1.Descriptor { slices.Reverse(descs); return descs },
-	} {
-		if _, err := Open(indexes(t, maxDepth+1, 2, list)); err == nil || !strings.Contains(err.Error(), "levels deep") {
-			t.Errorf("%s: got %v", name, err)
-		}
-		if _, err := Open(indexes(t, maxDepth, 2, list)); err != nil {
-			t.Errorf("%s, as deep as may be: %v", name, err)
-		}
-	}
-}
-
-// Manifests are visited once, in however many ways they can be reached: in 100 to the power of 8 here.
-func TestManifestsAreVisitedOnce(t *testing.T) {
-	dir := indexes(t, maxDepth, 100, last)
-	if images := only(t, dir).images(); len(images) != 1 {
-		t.Errorf("found %d images, expected one", len(images))
-	}
-	files := entries(t, pack(t, dir, ArchiveOptions{Format: FormatOCI}))
-	if l, err := Open(dir); err != nil || len(files) != len(l.blobs)+2 {
-		t.Errorf("packed %d files for %d blobs, %v", len(files), len(l.blobs), err)
-	}
-	pack(t, dir, ArchiveOptions{Format: FormatDocker})
-}
-
-// Blobs may go by their SHA-512, whose names are longer than USTAR can hold.
-func TestSHA512(t *testing.T) {
-	dir := tamper(t, build(t, full(t)), func(dir string) {
-		layer := only(t, dir).Layers[0].Digest
-		blob, err := os.ReadFile(blobPath(dir, layer))
-		if err != nil {
-			t.Fatal(err)
-		}
-		long := digest.SHA512.FromBytes(blob)
-		if err := os.MkdirAll(filepath.Dir(blobPath(dir, long)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		reseal(t, dir, layer.String(), long.String())
-		if err := os.Rename(blobPath(dir, layer), blobPath(dir, long)); err != nil {
-			t.Fatal(err)
-		}
-	})
-	long := only(t, dir).Layers[0].Digest
-	for format, name := range map[Format]string{FormatDocker: long.Encoded() + ".tar", FormatOCI: "blobs/sha512/" + long.Encoded()} {
-		archive := pack(t, dir, ArchiveOptions{Format: format})
-		if content := entries(t, archive)[name]; digest.SHA512.FromBytes(content) != long {
-			t.Errorf("%s: %s has %d bytes, and not its digest", format, name, len(content))
-		}
-		if !bytes.Equal(archive, pack(t, dir, ArchiveOptions{Format: format})) {
-			t.Errorf("%s: two archives of the same differ", format)
-		}
-	}
-}
-
-// The index.json that rules_oci writes for an index has no schemaVersion, and is read nevertheless.
-func TestOpenReadsUpstreamsIndex(t *testing.T) {
-	dir := tamper(t, build(t, full(t)), func(d string) { replaceIn(t, filepath.Join(d, v1.ImageIndexFile), `"schemaVersion": 2,`, "") })
-	if _, err := Open(dir); err != nil {
+	if err := validate.Index(index); err != nil {
 		t.Error(err)
 	}
+	dir = t.TempDir()
+	unpack(t, dir, write(root.Archive))
+	if again := mustOpen(t, dir); again.Digest != root.Digest {
+		t.Errorf("without a name the archive has %s; want %s", again.Digest, root.Digest)
+	}
+
+	docker := filepath.Join(t.TempDir(), "image.tar")
+	if err := os.WriteFile(docker, write(root.Images[0].DockerArchive, "pause:1.0.0"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tag, err := name.NewTag("pause:1.0.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := tarball.ImageFromPath(docker, &tag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate.Image(image); err != nil {
+		t.Error(err)
+	}
+	if got, err := image.ConfigName(); err != nil || got.String() != root.Images[0].ConfigDescriptor.Digest {
+		t.Errorf("the config is %s (%v); want %s", got, err, root.Images[0].ConfigDescriptor.Digest)
+	}
+
+	for _, tag := range []string{"", "pause", "Pause:1", "pause:1:2", "pause:", "a b:1", "pause@sha256:00", "/pause:1"} {
+		if err := root.Archive(io.Discard, []string{tag}); err == nil {
+			t.Errorf("the name %q was accepted", tag)
+		}
+	}
+	if err := root.DockerArchive(io.Discard, nil); err == nil || !strings.Contains(err.Error(), "one image") {
+		t.Errorf("an index as a Docker archive: %v", err)
+	}
 }
 
-// entries lists an archive and checks that every header is the plain one.
-func entries(t testing.TB, archive []byte) map[string][]byte {
+func unpack(t *testing.T, dir string, archive []byte) {
 	t.Helper()
-	files := map[string][]byte{}
-	r := tar.NewReader(bytes.NewReader(archive))
-	for {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return files
+	for r := tar.NewReader(bytes.NewReader(archive)); ; {
+		header, err := r.Next()
+		if err == io.EOF {
+			return
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h.Mode != 0o644 || h.Uid != 0 || h.Gid != 0 || h.ModTime.Unix() != 0 || h.Uname != "" || h.Typeflag != tar.TypeReg {
-			t.Errorf("%s: the header is %v", h.Name, h)
-		}
-		if files[h.Name], err = io.ReadAll(r); err != nil {
+		content, err := io.ReadAll(r)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-func pack(t testing.TB, dir string, o ArchiveOptions) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := WriteArchive(&b, dir, o); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-// An archive depends on the layout and the options alone, and has what docker load and OCI readers look for.
-func TestArchive(t *testing.T) {
-	arm := build(t, full(t))
-	amd := full(t)
-	amd.Platform = v1.Platform{OS: "linux", Architecture: "amd64"}
-	index := filepath.Join(t.TempDir(), "index")
-	if err := BuildIndex(index, []string{build(t, amd), arm}, nil); err != nil {
-		t.Fatal(err)
-	}
-	m := only(t, arm)
-	o := ArchiveOptions{Format: FormatDocker, RepoTags: []string{"pause:1"}, Platform: &v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}}
-	docker := pack(t, index, o)
-	if !bytes.Equal(docker, pack(t, index, o)) {
-		t.Error("two archives of the same differ")
-	}
-	files := entries(t, docker)
-	config := m.Config.Digest.Encoded() + ".json"
-	want := `[{"Config":"` + config + `","RepoTags":["pause:1"],"Layers":["` + m.Layers[0].Digest.Encoded() + `.tar","` + m.Layers[1].Digest.Encoded() + `.tar"]}]`
-	if got := string(files["manifest.json"]); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-	if !bytes.Equal(files[config], m.ConfigRaw) || len(files) != 4 {
-		t.Error("the archive lacks the config or has other files")
-	}
-
-	files = entries(t, pack(t, index, ArchiveOptions{Format: FormatOCI, RepoTags: []string{"a:1", "example.com/b:2"}}))
-	dir := t.TempDir()
-	for name, content := range files {
-		path := filepath.Join(dir, filepath.FromSlash(name))
+		path := filepath.Join(dir, header.Name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -515,110 +429,120 @@ func TestArchive(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l, err := Open(dir)
+}
+
+// An artifact has the file, names the image as its subject, and says what it is.
+func TestArtifact(t *testing.T) {
+	image := example(t)
+	file := filepath.Join(t.TempDir(), "sbom.json")
+	if err := os.WriteFile(file, []byte("{ }"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "artifact")
+	if err := Artifact(dir, image, "application/spdx+json", file); err != nil {
+		t.Fatal(err)
+	}
+	index, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(l.Manifests) != 2 || l.Manifests[0].Desc.Digest != only(t, index).Desc.Digest || l.Manifests[0] != l.Manifests[1] {
-		t.Error("the OCI archive should list the index once a tag")
-	}
-	if got := l.Entries[0].Object("annotations").String(annotationImageName); got != "docker.io/library/a:1" {
-		t.Errorf("containerd would call it %q", got)
-	}
-}
-
-// What cannot be packed is refused, and says what there would be.
-func TestArchiveRefuses(t *testing.T) {
-	index := filepath.Join(t.TempDir(), "index")
-	arm, other := build(t, full(t)), full(t)
-	other.User = "other"
-	if err := BuildIndex(index, []string{arm, build(t, other)}, nil); err != nil {
+	top, err := index.IndexManifest()
+	if err != nil {
 		t.Fatal(err)
 	}
-	for want, o := range map[string]ArchiveOptions{
-		"linux/arm/v7":                             {Format: FormatDocker, Platform: &v1.Platform{OS: "linux", Architecture: "s390x"}},
-		"choose one":                               {Format: FormatDocker},
-		"want docker or oci":                       {Format: "zip"},
-		"repository tag \"A B\"":                   {Format: FormatOCI, RepoTags: []string{"A B"}},
-		"give a tag too, such as pause:latest":     {Format: FormatDocker, RepoTags: []string{"a:1", "pause"}},
-		"give a tag too, such as h:5/pause:latest": {Format: FormatOCI, RepoTags: []string{"h:5/pause"}},
-	} {
-		if err := WriteArchive(io.Discard, index, o); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v", want, err)
-		}
-	}
-	for _, s := range []string{"linux", "linux/", "a/b/c/d", ""} {
-		if p, err := ParsePlatform(s); err == nil {
-			t.Errorf("platform %q was read as %v", s, p)
-		}
-	}
-}
-
-// An artifact refers to its subject, which stays as it is, and depends on its file and options alone.
-func TestArtifact(t *testing.T) {
-	image := build(t, full(t))
-	o := ArtifactOptions{Subject: image, Type: "application/spdx+json", File: write(t, "sbom", []byte("{}")), Annotations: text("a=b")}
-	dir := filepath.Join(t.TempDir(), "artifact")
-	if err := BuildArtifact(dir, o); err != nil {
+	artifact, err := index.Image(top.Manifests[0].Digest)
+	if err != nil {
 		t.Fatal(err)
 	}
-	m := only(t, dir)
-	subject := m.Doc.Object("subject").String("digest")
-	if m.Kind != Artifact || subject != only(t, image).Desc.Digest.String() || m.Layers[0].MediaType != o.Type || m.Config.MediaType != v1.MediaTypeEmptyJSON {
-		t.Errorf("the manifest is %s", m.Raw)
+	manifest, err := artifact.Manifest()
+	if err != nil {
+		t.Fatal(err)
 	}
-	again := filepath.Join(t.TempDir(), "again")
-	if err := BuildArtifact(again, o); err != nil || only(t, again).Desc.Digest != m.Desc.Digest {
-		t.Errorf("the same again differs: %v", err)
+	if manifest.ArtifactType != "application/spdx+json" || manifest.Subject.Digest.String() != mustOpen(t, image).Digest || len(manifest.Layers) != 1 {
+		t.Errorf("the manifest is %+v", manifest)
 	}
-	for _, bad := range []string{
-		"no type/", "spdx", "/spdx", "text/", "text/plain; charset=utf-8", "text /plain", "text/pl/ain", "text/+json", "text/é", "text/plain\n", "text/" + strings.Repeat("a", 128),
-	} {
-		dir := filepath.Join(t.TempDir(), "bad")
-		wrong := o
-		wrong.Type = bad
-		refused(t, bad, dir, BuildArtifact(dir, wrong), "is not a media type")
-		wrong.Type, wrong.MediaType = o.Type, bad
-		refused(t, bad, dir, BuildArtifact(dir, wrong), "is not a media type")
+	layer, err := artifact.LayerByDigest(manifest.Layers[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob, err := layer.Compressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer blob.Close()
+	if content, err := io.ReadAll(blob); err != nil || string(content) != "{ }" {
+		t.Errorf("the file is %q (%v)", content, err)
+	}
+	for _, bad := range []string{"", "json", "application/json; charset=utf-8", "a/b/c"} {
+		if err := Artifact(filepath.Join(t.TempDir(), "x"), image, bad, file); err == nil {
+			t.Errorf("the type %q was accepted", bad)
+		}
 	}
 }
 
-// FuzzOpen: whatever index.json, manifest and config say, Open neither panics nor believes a wrong digest.
-func FuzzOpen(f *testing.F) {
-	m := only(f, build(f, full(f)))
-	f.Add([]byte(nil), m.Raw, m.ConfigRaw)
-	f.Add([]byte(`{"schemaVersion":2,"manifests":[{"mediaType":"x","digest":"sha256:../../x","size":1}]}`), m.Raw, m.ConfigRaw)
-	f.Fuzz(func(t *testing.T, index, manifest, config []byte) {
-		dir := t.TempDir()
-		w := &Writer{dir}
-		desc, err := w.Add(v1.MediaTypeImageManifest, manifest)
-		if err != nil {
-			t.Fatal(err)
+// A golden file begins with the digest, has the documents without loss, and a dump of a small layer without rows of zeros.
+func TestGolden(t *testing.T) {
+	dir, _, manifest := canonicalOf(t, imagetest.Layout(t, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: "amd64"},
+		imagetest.Gzip(t, imagetest.Tar(t, imagetest.File{Name: "pause", Content: strings.Repeat("\x00", 600) + "end"})),
+		imagetest.Gzip(t, make([]byte, maxDump+512)))))
+	image := mustOpen(t, dir)
+	var out bytes.Buffer
+	if err := image.Golden(&out); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	first, rest, _ := strings.Cut(text, "\n")
+	if first != image.Digest {
+		t.Errorf("the first line is %q; want %s", first, image.Digest)
+	}
+	_, rest, _ = strings.Cut(rest, fmt.Sprintf("\nmanifest: %d bytes\n", image.Size))
+	document, _, _ := strings.Cut(rest, "\n\n")
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, []byte(document)); err != nil || compact.String() != manifest {
+		t.Errorf("the manifest became %s (%v); want %s", &compact, err, manifest)
+	}
+	for _, want := range []string{
+		fmt.Sprintf("\nconfig: %d bytes\n{\n  \"architecture\": \"amd64\",", image.ConfigDescriptor.Size),
+		fmt.Sprintf("\nlayer: %d bytes, %s\narchive: 2560 bytes, sha256:", image.Layers[0].Size, image.Layers[0].Digest),
+		"\n00000000  70 61 75 73 65 00 00 00  00 00 00 00 00 00 00 00  |pause...........|\n00000060 ",
+		"\n00000450  00 00 00 00 00 00 00 00  65 6e 64 00 00 00 00 00  |........end.....|\n",
+		fmt.Sprintf("\nlayer: %d bytes, %s\narchive: 16896 bytes, sha256:", image.Layers[1].Size, image.Layers[1].Digest),
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
 		}
-		if _, err := w.Add(v1.MediaTypeImageConfig, config); err != nil {
-			t.Fatal(err)
-		}
-		if len(index) == 0 {
-			index = topIndex(desc)
-		}
-		if err := os.WriteFile(filepath.Join(dir, "index.json"), index, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		l, err := Open(dir)
-		if err != nil {
-			if strings.Contains(err.Error(), "\n") {
-				t.Errorf("the message has several lines: %q", err)
+	}
+	if strings.Contains(text, "00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00") || !strings.HasSuffix(text, "\n") {
+		t.Errorf("a row of zeros, or no line end:\n%s", text)
+	}
+	if err := mustOpen(t, example(t)).Golden(io.Discard); err == nil || !strings.Contains(err.Error(), "not in canonical form") {
+		t.Errorf("an image in another form: %v", err)
+	}
+	dir, _, _ = canonicalOf(t, layoutOf(t, strings.Replace(minimalConfig, "DIFF", "sha256:"+strings.Repeat("0", 64), 1), minimalManifest, minimalIndex))
+	if err := mustOpen(t, dir).Golden(io.Discard); err == nil || !strings.Contains(err.Error(), "diff_ids has sha256:000") {
+		t.Errorf("another diff id: %v", err)
+	}
+}
+
+// FuzzCanonical: any config and manifest are either refused without output, or come out valid and stay as they are then.
+func FuzzCanonical(f *testing.F) {
+	f.Add(minimalConfig, minimalManifest)
+	f.Add(strings.Replace(minimalConfig, "{", `{"history":[{},null,3],"created":"1970-01-01T00:00:00Z","x":[{"b":1,"a":2}],`, 1), minimalManifest)
+	f.Fuzz(func(t *testing.T, config, manifest string) {
+		dir := layoutOf(t, config, manifest, minimalIndex)
+		parent := t.TempDir()
+		once, twice := filepath.Join(parent, "once"), filepath.Join(parent, "twice")
+		if err := Canonical(once, dir, nil); err != nil {
+			if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
+				t.Fatalf("refused, but left %v, %v", left, err)
 			}
 			return
 		}
-		for d := range l.blobs {
-			data, err := fs.ReadFile(os.DirFS(dir), "blobs/"+strings.Replace(d.String(), ":", "/", 1))
-			if err != nil || d.Algorithm().FromBytes(data) != d {
-				t.Errorf("%s was believed: %v", d, err)
-			}
+		if err := Canonical(twice, once, nil); err != nil {
+			t.Fatalf("its own output is refused: %v", err)
+		}
+		if !sameFolder(t, once, twice) {
+			t.Fatal("not idempotent")
 		}
 	})
 }

@@ -1,157 +1,192 @@
-// Package rebuild builds the images a second time without Bazel, so that anybody who has Go can check a published image.
-//
-// It shares with the build the libraries that make a program, a layer and a canonical layout, and the data (the matrix of
-// architectures, the annotations, the version), which it reads from the .bzl files themselves. What it does not share is
-// Bazel: the action graph, the sandbox, the rule sets, the caches.
-package rebuild
+package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"sort"
 	"strings"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-
-	"example.com/pause/tools/canonical"
 	"example.com/pause/tools/freestanding"
-	"example.com/pause/tools/golden"
 	"example.com/pause/tools/layer"
-	"example.com/pause/tools/oci"
 )
 
-// What every image has in common, as pause/BUILD.bazel gives it to freestanding_binary, and images/pause_image.bzl to layer
-// and oci_image. A test of this package holds them together: the digests would differ.
-const (
-	program = "pause"
-	path    = "pause"
-	user    = "65535:65535"
-)
-
-// A Result is one image, or the index, as built anew.
+// Result is an image, or the index, as it was built here.
 type Result struct {
-	// Name is the target of images/ that builds the same: pause_linux_amd64, or pause for the index.
-	Name string
-	// Layout is the folder of the canonical OCI layout.
-	Layout string
-	// Record is what is in it.
-	Record *golden.Record
-	// Differences is empty if the golden file images/digests/NAME.txt has the same digest; otherwise it says for people
-	// what differs.
-	Differences []string
+	Name   string // the target of images/ that builds the same: pause_linux_amd64, or pause for the index
+	Digest string
+	Golden string // the digest in images/digests/NAME.txt
 }
 
-// Run builds every image and the index from the sources in folder source with the Go SDK in folder sdk (a GOROOT), and
-// leaves the layouts in folder output, which must exist: one folder a Result, called by its name. It calls report after
-// each. The images are in the order of the matrix, the index is last. An image that differs from its golden file is not
-// an error. When ctx ends, it stops after the image that it is at.
+// document is a JSON object; encoding/json writes its members in the order of their names, which is the canonical form.
+type document = map[string]any
+
+// platform is what an image runs on, by its OCI names, which are also Go's.
+type platform struct {
+	Architecture string `json:"architecture"`
+	OS           string `json:"os"`
+	Variant      string `json:"variant,omitempty"`
+}
+
+// blobs are contents by their digests.
+type blobs map[string][]byte
+
+// Run builds every image and the index from the sources in folder source with the Go SDK in folder sdk (a GOROOT), and calls
+// report after each. With an output, it leaves an OCI layout for each in the folder of its name there. The images are in the
+// order of the index, which is last. One that differs from its golden file is no error. When ctx ends, it stops after the
+// image that it is at.
 func Run(ctx context.Context, source, sdk, output string, report func(Result)) error {
 	if err := CheckSDK(source, sdk); err != nil {
-		return err
-	}
-	data, err := ReadData(source)
-	if err != nil {
 		return err
 	}
 	sources, err := programSources(source)
 	if err != nil {
 		return err
 	}
-	var images []string
-	for _, row := range data.Rows {
+	_, index, err := golden(source, "pause")
+	if err != nil {
+		return err
+	}
+	finish := func(name string, root document, all blobs) error {
+		want, _, err := golden(source, name)
+		if err != nil {
+			return err
+		}
+		if output != "" {
+			if err := write(filepath.Join(output, name), root, all); err != nil {
+				return err
+			}
+		}
+		report(Result{name, root["digest"].(string), want})
+		return nil
+	}
+	all := blobs{}
+	var manifests []document
+	for _, m := range index.Manifests {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		name := "pause_" + row.OS + "_" + row.Architecture
-		layout, err := buildImage(output, name, row, freestanding.Config{
-			SDK: sdk, GOARCH: row.GOARCH, Program: program, Version: data.Version, Srcs: sources,
+		name := "pause_" + m.Platform.OS + "_" + m.Platform.Architecture
+		program, err := freestanding.Build(freestanding.Config{
+			SDK: sdk, GOARCH: m.Platform.Architecture, Program: "pause",
+			Version: index.Annotations["org.opencontainers.image.version"], Srcs: sources,
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		images = append(images, layout)
-		result, err := compare(source, name, layout)
+		image := blobs{}
+		root, err := buildImage(image, m.Platform, program)
 		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if err := finish(name, root, image); err != nil {
 			return err
 		}
-		report(result)
+		maps.Copy(all, image)
+		root["platform"] = m.Platform
+		manifests = append(manifests, root)
 	}
-	const name = "pause"
-	raw := filepath.Join(output, name+"_oci")
-	lines := make([]string, 0, len(data.Annotations))
-	for key, value := range data.Annotations {
-		lines = append(lines, key+"="+value)
-	}
-	sort.Strings(lines)
-	annotations := strings.Join(lines, "\n") + "\n"
-	if err := oci.BuildIndex(raw, images, &annotations); err != nil {
-		return err
-	}
-	layout := filepath.Join(output, name)
-	if err := errors.Join(canonical.Write(layout, raw), os.RemoveAll(raw)); err != nil {
-		return err
-	}
-	result, err := compare(source, name, layout)
+	return finish("pause", all.document("application/vnd.oci.image.index.v1+json", document{
+		"annotations": index.Annotations, "manifests": manifests,
+		"mediaType": "application/vnd.oci.image.index.v1+json", "schemaVersion": 2,
+	}), all)
+}
+
+// buildImage adds an image of the program to b, and returns the descriptor of its manifest.
+func buildImage(b blobs, p platform, program []byte) (document, error) {
+	blob, err := layer.Build("pause", program)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	report(result)
+	plain, err := gzip.NewReader(bytes.NewReader(blob))
+	if err != nil {
+		return nil, err
+	}
+	archive, err := io.ReadAll(plain)
+	if err != nil {
+		return nil, err
+	}
+	config := document{
+		"architecture": p.Architecture,
+		"config":       document{"Entrypoint": []string{"/pause"}, "User": "65535:65535"},
+		"os":           p.OS,
+		"rootfs":       document{"diff_ids": []string{digest(archive)}, "type": "layers"},
+	}
+	if p.Variant != "" {
+		config["variant"] = p.Variant
+	}
+	return b.document("application/vnd.oci.image.manifest.v1+json", document{
+		"config":    b.document("application/vnd.oci.image.config.v1+json", config),
+		"layers":    []document{b.add("application/vnd.oci.image.layer.v1.tar+gzip", blob)},
+		"mediaType": "application/vnd.oci.image.manifest.v1+json", "schemaVersion": 2,
+	}), nil
+}
+
+func digest(content []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(content)) }
+
+// add adds content and returns its descriptor.
+func (b blobs) add(mediaType string, content []byte) document {
+	b[digest(content)] = content
+	return document{"digest": digest(content), "mediaType": mediaType, "size": len(content)}
+}
+
+// document adds doc, whose values can all be written, and returns its descriptor.
+func (b blobs) document(mediaType string, doc document) document {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(doc); err != nil {
+		panic(err)
+	}
+	return b.add(mediaType, bytes.TrimSpace(out.Bytes()))
+}
+
+// write writes the OCI layout of root, a descriptor, into the new folder dir.
+func write(dir string, root document, all blobs) error {
+	files := map[string][]byte{"oci-layout": []byte(`{"imageLayoutVersion":"1.0.0"}`)}
+	top := blobs{}
+	d := top.document("", document{"manifests": []document{root}, "schemaVersion": 2})
+	files["index.json"] = top[d["digest"].(string)]
+	for digest, content := range all {
+		files["blobs/"+strings.Replace(digest, ":", "/", 1)] = content
+	}
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, content, 0o644)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// buildImage writes the layout of one image and returns its folder.
-func buildImage(output, name string, row Row, config freestanding.Config) (string, error) {
-	binary, err := freestanding.Build(config)
-	if err != nil {
-		return "", err
-	}
-	blob, err := layer.Build(path, binary)
-	if err != nil {
-		return "", err
-	}
-	tar := filepath.Join(output, name+".tar.gz")
-	raw := filepath.Join(output, name+"_oci")
-	layout := filepath.Join(output, name)
-	entrypoint := "/" + path + "\n"
-	if err := os.WriteFile(tar, blob, 0o644); err != nil {
-		return "", err
-	}
-	err = oci.BuildImage(raw, oci.ImageOptions{
-		Platform:   v1.Platform{OS: row.OS, Architecture: row.Architecture, Variant: row.Variant},
-		Layers:     []oci.Layer{{Path: tar}},
-		Entrypoint: &entrypoint,
-		User:       user,
-	})
-	if err == nil {
-		err = canonical.Write(layout, raw)
-	}
-	return layout, errors.Join(err, os.RemoveAll(raw), os.Remove(tar))
+// index is what a golden file says about an index.
+type index struct {
+	Annotations map[string]string
+	Manifests   []struct{ Platform platform }
 }
 
-// compare reads a layout and compares it with its golden file.
-func compare(source, name, dir string) (Result, error) {
-	want, err := golden.ReadFile(filepath.Join(source, "images", "digests", name+".txt"))
+// golden reads a golden file: the digest, and the first document.
+func golden(source, name string) (digest string, doc index, err error) {
+	path := filepath.Join(source, "images", "digests", name+".txt")
+	content, err := os.ReadFile(path)
 	if err != nil {
-		return Result{}, err
+		return "", doc, err
 	}
-	layout, err := oci.Open(dir)
-	if err != nil {
-		return Result{}, err
+	digest, rest, _ := strings.Cut(string(content), "\n")
+	_, rest, _ = strings.Cut(rest, "{")
+	if err := json.NewDecoder(strings.NewReader("{" + rest)).Decode(&doc); err != nil {
+		return "", doc, fmt.Errorf("%s is not a golden file: %w; bazel run //images:update_digests writes it", path, err)
 	}
-	manifest, err := layout.Only()
-	if err != nil {
-		return Result{}, err
-	}
-	got, err := golden.FromLayout(layout, manifest)
-	if err != nil {
-		return Result{}, err
-	}
-	return Result{Name: name, Layout: dir, Record: got, Differences: golden.Compare(want, got)}, nil
+	return digest, doc, nil
 }
 
 // programSources returns the Go and assembly files of the program, those of all architectures.
@@ -194,7 +229,7 @@ func CheckSDK(source, sdk string) error {
 	}
 	// "link version go1.26.8", and perhaps " X:experiments".
 	if got := strings.TrimPrefix(strings.TrimSpace(string(out)), "link version "); got != want {
-		return fmt.Errorf("the linker in %s says it is of %s, and go.mod pins %s; run GOTOOLCHAIN=%s go run ./tools/rebuild/cmd/rebuild, or give --sdk the GOROOT of %s",
+		return fmt.Errorf("the linker in %s says it is of %s, and go.mod pins %s; run GOTOOLCHAIN=%s go run ./tools/rebuild, or give --sdk the GOROOT of %s",
 			sdk, got, want, want, want)
 	}
 	return nil

@@ -1,12 +1,15 @@
-package rebuild
+package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"example.com/pause/tools/freestanding/sdktest"
 )
@@ -23,7 +26,7 @@ func checkout(t *testing.T) string {
 		root = filepath.Dir(path)
 	}
 	dir := t.TempDir()
-	for _, pattern := range []string{"go.mod", "images/*.bzl", "images/digests/*.txt", "pause/*.go", "pause/*.s"} {
+	for _, pattern := range []string{"go.mod", "images/digests/*.txt", "pause/*.go", "pause/*.s"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("nothing matches %s in %s (%v)", pattern, root, err)
@@ -61,14 +64,14 @@ func replace(t *testing.T, dir, file, from, to string) {
 	}
 }
 
-// Go alone, from the same sources, arrives at every golden digest.
+// Go alone, from the same sources, arrives at every golden digest, and leaves layouts whose blobs have their digests.
 func TestRebuildHasTheGoldenDigests(t *testing.T) {
-	dir := checkout(t)
+	dir, output := checkout(t), t.TempDir()
 	var names []string
-	err := Run(t.Context(), dir, sdktest.SDK(t), t.TempDir(), func(r Result) {
+	err := Run(t.Context(), dir, sdktest.SDK(t), output, func(r Result) {
 		names = append(names, r.Name)
-		if len(r.Differences) > 0 {
-			t.Errorf("%s differs from images/digests:\n%s", r.Name, strings.Join(r.Differences, "\n"))
+		if r.Digest != r.Golden {
+			t.Errorf("%s has the digest %s; images/digests has %s", r.Name, r.Digest, r.Golden)
 		}
 	})
 	if err != nil {
@@ -81,27 +84,42 @@ func TestRebuildHasTheGoldenDigests(t *testing.T) {
 	if len(names) != len(golden) {
 		t.Errorf("built %v, but images/digests has %d golden files", names, len(golden))
 	}
-}
-
-// What the .bzl files say is what is built: one row gives one image and an index of one; a new description is a named
-// difference of the index, and none of the image.
-func TestRebuildReadsTheDataOfTheBuild(t *testing.T) {
-	dir := checkout(t)
-	row := "ARCHES = [\"arm64\"]\nVARIANTS = {}\n"
-	if err := os.WriteFile(filepath.Join(dir, "images", "arches.bzl"), []byte(row), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	replace(t, dir, "images/annotations.bzl", "honours", "heeds")
-	got := map[string]string{}
-	err := Run(t.Context(), dir, sdktest.SDK(t), t.TempDir(), func(r Result) { got[r.Name] = strings.Join(r.Differences, "\n") })
+	i, err := layout.ImageIndexFromPath(filepath.Join(output, "pause"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if difference, ok := got["pause_linux_arm64"]; !ok || difference != "" {
-		t.Errorf("the image: built %t, differences %q; expected none", ok, difference)
+	if err := validate.Index(i); err != nil {
+		t.Error(err)
 	}
-	if !strings.Contains(got["pause"], "image.description") || len(got) != 2 {
-		t.Errorf("built %q; expected an image and an index whose description differs", got)
+}
+
+// What is built is what the golden file of the index says, and a digest that differs is reported as such.
+func TestRebuildReportsDifferences(t *testing.T) {
+	dir := checkout(t)
+	const file = "images/digests/pause.txt"
+	content, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One image is enough here: the first.
+	first, rest, _ := strings.Cut(string(content), "\n    },\n")
+	_, rest, _ = strings.Cut(rest, "\n  ],")
+	text := first + "\n    }\n  ]," + rest
+	if err := os.WriteFile(filepath.Join(dir, file), []byte(strings.Replace(text, "honours", "heeds", 1)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	same := map[string]bool{}
+	if err := Run(t.Context(), dir, sdktest.SDK(t), "", func(r Result) { same[r.Name] = r.Digest == r.Golden }); err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]bool{"pause_linux_amd64": true, "pause": false}; !maps.Equal(same, want) {
+		t.Errorf("got %v; want %v", same, want)
+	}
+	if err := os.WriteFile(filepath.Join(dir, file), []byte("sha256:0\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(t.Context(), dir, sdktest.SDK(t), "", nil); err == nil || !strings.Contains(err.Error(), "update_digests") {
+		t.Errorf("for a file that is no golden file the error is %v", err)
 	}
 }
 
@@ -125,20 +143,5 @@ func TestRebuildRefusesAnotherGo(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(output); len(left) != 0 {
 		t.Errorf("left %v behind", left)
-	}
-}
-
-// Data that is not what it should be is an error that names the file and the field.
-func TestReadDataNamesWhatIsWrong(t *testing.T) {
-	for _, c := range []struct{ file, from, to, want string }{
-		{"images/arches.bzl", `    "arm64",`, `    64,`, "ARCHES[1] is not a string"},
-		{"images/arches.bzl", `ARCHES = [`, `ARCHES = 1 + [`, "arches.bzl"},
-		{"images/annotations.bzl", `VERSION = "1.0.0"`, `VERSION = 1`, "VERSION is not a string"},
-	} {
-		dir := checkout(t)
-		replace(t, dir, c.file, c.from, c.to)
-		if _, err := ReadData(dir); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("with %q: error is %v; expected %q", c.to, err, c.want)
-		}
 	}
 }

@@ -1,132 +1,151 @@
-"""Drop-in for `@rules_oci//oci:defs.bzl` of rules_oci 2.3.
+"""Drop-in for `@rules_oci//oci:defs.bzl` of rules_oci 2.3: oci_image, oci_image_index, oci_load and oci_push.
 
-oci_image, oci_image_index, oci_load and oci_push have upstream's names, attributes, outputs and `.digest` targets, as far
-as this repository uses them; any other attribute fails with its name. The work is done by the project's own tool.
+They have upstream's names, outputs and attributes, as far as this repository uses them. Bazel itself refuses any other
+attribute by its name. Images are in canonical form at once, and there are no `.digest` targets.
 """
 
-load("@bazel_skylib//lib:types.bzl", "types")
-load("@bazel_skylib//rules:write_file.bzl", "write_file")
-load("//oci/private:image.bzl", "digest", _oci_image = "oci_image", _oci_image_index = "oci_image_index")
-load("//oci/private:run.bzl", _oci_load = "oci_load", _oci_push = "oci_push")
+_OCI = attr.label(
+    cfg = "exec",
+    default = "@pause//sealed/oci",
+    executable = True,
+)
 
-# https://bazel.build/reference/be/common-definitions#common-attributes
-_COMMON = [
-    "compatible_with",
-    "deprecation",
-    "exec_compatible_with",
-    "exec_properties",
-    "features",
-    "restricted_to",
-    "tags",
-    "target_compatible_with",
-    "testonly",
-    "visibility",
-]
-
-def _check(rule, name, kwargs, known):
-    """Fails on an attribute that upstream may have and this drop-in has not."""
-    for attribute in kwargs:
-        if attribute not in known + _COMMON:
-            fail("{}(name = \"{}\"): the attribute '{}' is not supported in sealed mode; it knows {}".format(
-                rule,
-                name,
-                attribute,
-                ", ".join(known),
-            ))
-
-def _common(kwargs):
-    return {k: v for k, v in kwargs.items() if k in _COMMON}
-
-def _file(name, kind, content, kwargs):
-    """Writes content, a list of lines, to a file, and returns its label; anything but a list or dict is one already."""
-    if types.is_dict(content):
-        content = ["{}={}".format(key, value) for key, value in content.items()]
-    elif not types.is_list(content):
-        return content
-    label = "{}_write_{}".format(name, kind)
-    write_file(
-        name = label,
-        out = "{}.{}.txt".format(name, kind),
-        content = content,
-        **_common(kwargs)
+def _run(ctx, command, output, args, inputs):
+    ctx.actions.run(
+        executable = ctx.executable._oci,
+        arguments = [command, args],
+        inputs = inputs,
+        outputs = [output],
+        mnemonic = "OCI" + command.capitalize(),
     )
-    return label
 
-def _escaped(lines):
-    return [line.replace("\n", "%5Cn") for line in lines] if types.is_list(lines) else lines
+def _rlocation_path(ctx, file):
+    return file.short_path[len("../"):] if file.short_path.startswith("../") else ctx.workspace_name + "/" + file.short_path
 
-def _joined(elements):
-    return [",".join(elements)] if types.is_list(elements) else elements
+def _oci_image_impl(ctx):
+    if not ctx.attr.base and not (ctx.attr.os and ctx.attr.architecture):
+        fail("'os' and 'architecture' are mandatory when 'base' is unspecified.")
+    if ctx.attr.base and (ctx.attr.os or ctx.attr.architecture or ctx.attr.variant):
+        fail("'os', 'architecture' and 'variant' come from the image provided by 'base' and cannot be overridden.")
+    output = ctx.actions.declare_directory(ctx.label.name)
+    args = ctx.actions.args()
+    args.add_all([output], before_each = "--output", expand_directories = False)
+    args.add_all(ctx.files.base, before_each = "--base", expand_directories = False)
+    args.add("--os", ctx.attr.os)
+    args.add("--architecture", ctx.attr.architecture)
+    args.add("--variant", ctx.attr.variant)
+    args.add("--user", ctx.attr.user)
+    args.add_all(ctx.attr.entrypoint, before_each = "--entrypoint")
+    args.add_all(ctx.files.tars, before_each = "--layer")
+    _run(ctx, "image", output, args, ctx.files.base + ctx.files.tars)
+    return DefaultInfo(files = depset([output]))
 
-def oci_image(
-        name,
-        annotations = None,
-        cmd = None,
-        created = None,
-        entrypoint = None,
-        env = None,
-        exposed_ports = None,
-        labels = None,
-        volumes = None,
-        **kwargs):
-    """Builds an image as an OCI layout, and `[name].digest`, a file with its digest.
+oci_image = rule(
+    implementation = _oci_image_impl,
+    attrs = {
+        "architecture": attr.string(doc = "The architecture, as GOARCH names it."),
+        "base": attr.label(allow_single_file = True, doc = "The image to build upon."),
+        "entrypoint": attr.string_list(doc = "The entrypoint."),
+        "os": attr.string(doc = "The operating system, as GOOS names it."),
+        "tars": attr.label_list(allow_files = [".tar", ".tgz", ".tar.gz"], doc = "The layers, from the lowest on."),
+        "user": attr.string(doc = "The user or user:group that the container runs as."),
+        "variant": attr.string(doc = "The variant of the architecture."),
+        "_oci": _OCI,
+    },
+    doc = "Makes the OCI layout of an image.",
+)
 
-    Args:
-      name: name of the target.
-      annotations: dict, or label of a file with name=value lines: annotations of the manifest.
-      cmd: list of strings, or label of a file with one a line.
-      created: label of a file with a date (RFC 3339).
-      entrypoint: list of strings, or label of a file with one a line.
-      env: dict, or label of a file with NAME=VALUE lines.
-      exposed_ports: list of strings such as 80/tcp, or label of a file with them, separated by commas.
-      labels: dict, or label of a file with name=value lines: labels of the configuration.
-      volumes: list of strings, or label of a file with them, separated by commas.
-      **kwargs: base, tars, os, architecture, variant, user, workdir, and the common attributes.
-    """
-    _check("oci_image", name, kwargs, ["base", "tars", "os", "architecture", "variant", "user", "workdir"])
-    _oci_image(
-        name = name,
-        annotations = _file(name, "annotations", annotations, kwargs),
-        cmd = _file(name, "cmd", _escaped(cmd), kwargs),
-        created = created,
-        entrypoint = _file(name, "entrypoint", _escaped(entrypoint), kwargs),
-        env = _file(name, "env", env, kwargs),
-        exposed_ports = _file(name, "exposed_ports", _joined(exposed_ports), kwargs),
-        labels = _file(name, "labels", labels, kwargs),
-        volumes = _file(name, "volumes", _joined(volumes), kwargs),
-        **kwargs
+def _oci_image_index_impl(ctx):
+    output = ctx.actions.declare_directory(ctx.label.name)
+    args = ctx.actions.args()
+    args.add_all([output], before_each = "--output", expand_directories = False)
+    args.add_all(ctx.files.images, before_each = "--image", expand_directories = False)
+    _run(ctx, "index", output, args, ctx.files.images)
+    return DefaultInfo(files = depset([output]))
+
+_platforms = transition(
+    implementation = lambda _, attr: [{"//command_line_option:platforms": str(platform)} for platform in attr.platforms],
+    inputs = [],
+    outputs = ["//command_line_option:platforms"],
+)
+
+oci_image_index = rule(
+    implementation = _oci_image_index_impl,
+    attrs = {
+        "images": attr.label_list(cfg = _platforms, mandatory = True, doc = "The images, in the index's order."),
+        "platforms": attr.label_list(doc = "What to build the one image for, each of them.", providers = [platform_common.PlatformInfo]),
+        "_allowlist_function_transition": attr.label(default = "@bazel_tools//tools/allowlists/function_transition_allowlist"),
+        "_oci": _OCI,
+    },
+    doc = "Makes the OCI layout of a multi-architecture image.",
+)
+
+_LOAD = """\
+#!/bin/sh
+set -eu
+archive=${{RUNFILES_DIR:-$0.runfiles}}/{archive}
+for engine in docker podman nerdctl; do
+  if command -v "$engine" >/dev/null; then
+    exec "$engine" load --input "$archive"
+  fi
+done
+echo >&2 'Neither docker, podman nor nerdctl could be found.'
+exit 1
+"""
+
+def _oci_load_impl(ctx):
+    archive = ctx.actions.declare_file(ctx.label.name + "/tarball.tar")
+    args = ctx.actions.args()
+    args.add("--output", archive)
+    args.add_all([ctx.file.image], before_each = "--image", expand_directories = False)
+    args.add_all(ctx.attr.repo_tags, before_each = "--repo-tag")
+    _run(ctx, "archive", archive, args, [ctx.file.image])
+    script = ctx.actions.declare_file(ctx.label.name + ".sh")
+    ctx.actions.write(script, _LOAD.format(archive = _rlocation_path(ctx, archive)), is_executable = True)
+    return [
+        DefaultInfo(executable = script, runfiles = ctx.runfiles([archive])),
+        OutputGroupInfo(tarball = depset([archive])),
+    ]
+
+oci_load = rule(
+    implementation = _oci_load_impl,
+    attrs = {
+        "image": attr.label(allow_single_file = True, mandatory = True, doc = "The image."),
+        "repo_tags": attr.string_list(doc = "References such as pause:latest to call it by."),
+        "_oci": _OCI,
+    },
+    doc = "Loads an image into docker, podman or nerdctl. The output group `tarball` has the archive.",
+    executable = True,
+)
+
+_PUSH = """\
+#!/bin/sh
+set -eu
+runfiles=${{RUNFILES_DIR:-$0.runfiles}}
+exec "$runfiles/{push}" --image "$runfiles/{image}" --repository '{repository}' "$@"
+"""
+
+def _oci_push_impl(ctx):
+    script = ctx.actions.declare_file(ctx.label.name + ".sh")
+    ctx.actions.write(
+        script,
+        _PUSH.format(
+            image = _rlocation_path(ctx, ctx.file.image),
+            push = _rlocation_path(ctx, ctx.executable._push),
+            repository = ctx.attr.repository,
+        ),
+        is_executable = True,
     )
-    digest(name = name + ".digest", layout = name, out = name + ".json.sha256", **_common(kwargs))
+    runfiles = ctx.runfiles([ctx.file.image]).merge(ctx.attr._push[DefaultInfo].default_runfiles)
+    return DefaultInfo(executable = script, runfiles = runfiles)
 
-def oci_image_index(name, **kwargs):
-    """Builds a multi-architecture image as an OCI layout, and `[name].digest`, a file with its digest.
-
-    Args:
-      name: name of the target.
-      **kwargs: images, and the common attributes.
-    """
-    _check("oci_image_index", name, kwargs, ["images"])
-    _oci_image_index(name = name, **kwargs)
-    digest(name = name + ".digest", layout = name, out = name + ".json.sha256", **_common(kwargs))
-
-def oci_load(name, repo_tags = None, **kwargs):
-    """`bazel run`: loads an image into docker or podman. The output group `tarball` has the archive.
-
-    Args:
-      name: name of the target.
-      repo_tags: list of references such as pause:latest, or label of a file with one a line.
-      **kwargs: image, format ("docker" or "oci"), and the common attributes.
-    """
-    _check("oci_load", name, kwargs, ["image", "format"])
-    _oci_load(name = name, repo_tags = _file(name, "tags", repo_tags, kwargs), **kwargs)
-
-def oci_push(name, remote_tags = None, **kwargs):
-    """`bazel run`: pushes an image or an index by digest, then its tags.
-
-    Args:
-      name: name of the target.
-      remote_tags: list of tags, or label of a file with one a line.
-      **kwargs: image, repository, and the common attributes.
-    """
-    _check("oci_push", name, kwargs, ["image", "repository"])
-    _oci_push(name = name, remote_tags = _file(name, "tags", remote_tags, kwargs), **kwargs)
+oci_push = rule(
+    implementation = _oci_push_impl,
+    attrs = {
+        "image": attr.label(allow_single_file = True, mandatory = True, doc = "The image or index."),
+        "repository": attr.string(mandatory = True, doc = "The repository to push to; --repository says another."),
+        "_push": attr.label(cfg = "exec", default = "@pause//tools/release/push", executable = True),
+    },
+    doc = "Pushes an image or an index.",
+    executable = True,
+)

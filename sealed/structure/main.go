@@ -1,0 +1,203 @@
+// Command structure is what the drop-in for container-structure-test runs (sealed/modules/container_structure_test): structure
+// IMAGE.tar CONFIG.yaml... holds an image, an archive as `docker save` writes it, to files of the schema 2.0.0. It knows what
+// this repository's files ask for, means by it what upstream means with driver = "tar", and refuses every other field.
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"go.yaml.in/yaml/v3"
+)
+
+func main() {
+	if len(os.Args) < 3 {
+		fmt.Fprintln(os.Stderr, "structure: want IMAGE.tar CONFIG.yaml...")
+		os.Exit(2)
+	}
+	image, err := read(os.Args[1])
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "structure: %s: %v\n", os.Args[1], err)
+		os.Exit(1)
+	}
+	failed := false
+	for _, name := range os.Args[2:] {
+		problems, err := image.check(name)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "structure: %s: %v\n", name, err)
+			os.Exit(1)
+		}
+		for _, problem := range problems {
+			fmt.Printf("FAIL %s: %s\n", name, problem)
+			failed = true
+		}
+	}
+	if failed {
+		os.Exit(1)
+	}
+	fmt.Println("PASS")
+}
+
+// image is a config and its files by their paths from the root on, such as /pause.
+type image struct {
+	config v1.Config
+	files  map[string]file
+}
+
+type file struct {
+	mode    fs.FileMode
+	content string
+}
+
+func read(name string) (*image, error) {
+	archive, err := tarball.ImageFromPath(name, nil)
+	if err != nil {
+		return nil, err
+	}
+	config, err := archive.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	i := &image{config.Config, map[string]file{}}
+	extracted := mutate.Extract(archive)
+	defer extracted.Close()
+	for r := tar.NewReader(extracted); ; {
+		header, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return i, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			return nil, err
+		}
+		name := path.Join("/", header.Name)
+		i.files[name] = file{header.FileInfo().Mode(), string(content)}
+		for name != "/" {
+			name = path.Dir(name)
+			if _, ok := i.files[name]; !ok {
+				i.files[name] = file{mode: fs.ModeDir | 0o755}
+			}
+		}
+	}
+}
+
+// schema is what is known of the schema 2.0.0.
+type schema struct {
+	SchemaVersion string `yaml:"schemaVersion"`
+	MetadataTest  struct {
+		Entrypoint       *[]string              `yaml:"entrypoint"`
+		Cmd              *[]string              `yaml:"cmd"`
+		User             string                 `yaml:"user"`
+		UnboundEnvVars   []struct{ Key string } `yaml:"unboundEnvVars"`
+		UnexposedPorts   []string               `yaml:"unexposedPorts"`
+		UnmountedVolumes []string               `yaml:"unmountedVolumes"`
+	} `yaml:"metadataTest"`
+	FileExistenceTests []struct {
+		Name           string `yaml:"name"`
+		Path           string `yaml:"path"`
+		ShouldExist    *bool  `yaml:"shouldExist"`
+		Permissions    string `yaml:"permissions"`
+		IsExecutableBy string `yaml:"isExecutableBy"`
+	} `yaml:"fileExistenceTests"`
+	FileContentTests []struct {
+		Name             string   `yaml:"name"`
+		Path             string   `yaml:"path"`
+		ExpectedContents []string `yaml:"expectedContents"`
+		ExcludedContents []string `yaml:"excludedContents"`
+	} `yaml:"fileContentTests"`
+}
+
+// check returns what is wrong with the image by the file of that name. A file that cannot be understood is an error.
+func (i *image) check(name string) (problems []string, err error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var c schema
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(&c); err != nil {
+		return nil, fmt.Errorf("%w; sealed mode knows no more of container-structure-test", err)
+	}
+	if c.SchemaVersion != "2.0.0" {
+		return nil, fmt.Errorf("schemaVersion is %q; want 2.0.0", c.SchemaVersion)
+	}
+	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+
+	m := c.MetadataTest
+	if m.Entrypoint != nil && !slices.Equal(*m.Entrypoint, i.config.Entrypoint) {
+		wrong("entrypoint is %q; want %q", i.config.Entrypoint, *m.Entrypoint)
+	}
+	if m.Cmd != nil && !slices.Equal(*m.Cmd, i.config.Cmd) {
+		wrong("cmd is %q; want %q", i.config.Cmd, *m.Cmd)
+	}
+	if m.User != "" && m.User != i.config.User {
+		wrong("user is %q; want %q", i.config.User, m.User)
+	}
+	for _, v := range m.UnboundEnvVars {
+		for _, variable := range i.config.Env {
+			if strings.HasPrefix(variable, v.Key+"=") {
+				wrong("variable %s is set", v.Key)
+			}
+		}
+	}
+	for port := range i.config.ExposedPorts {
+		if number, _, _ := strings.Cut(port, "/"); slices.Contains(m.UnexposedPorts, number) {
+			wrong("port %s is exposed", port)
+		}
+	}
+	for volume := range i.config.Volumes {
+		if slices.Contains(m.UnmountedVolumes, volume) {
+			wrong("volume %s is mounted", volume)
+		}
+	}
+	for _, t := range c.FileExistenceTests {
+		f, exists := i.files[path.Clean(t.Path)]
+		should := t.ShouldExist == nil || *t.ShouldExist
+		switch {
+		case exists != should:
+			wrong("%s: %s: exists is %t", t.Name, t.Path, exists)
+		case exists && t.Permissions != "" && f.mode.String() != t.Permissions:
+			wrong("%s: permissions are %s; want %s", t.Name, f.mode, t.Permissions)
+		}
+		if bits, ok := executable[t.IsExecutableBy]; !ok {
+			return nil, fmt.Errorf("%s: isExecutableBy is %q; want owner, group, other or any", t.Name, t.IsExecutableBy)
+		} else if should && f.mode&bits == 0 && bits != 0 {
+			wrong("%s: %s is not executable by %s", t.Name, f.mode, t.IsExecutableBy)
+		}
+	}
+	for _, t := range c.FileContentTests {
+		f, exists := i.files[path.Clean(t.Path)]
+		if !exists {
+			wrong("%s: there is no %s", t.Name, t.Path)
+		}
+		for n, expression := range append(slices.Clone(t.ExpectedContents), t.ExcludedContents...) {
+			re, err := regexp.Compile(expression)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", t.Name, err)
+			}
+			if expected := n < len(t.ExpectedContents); re.MatchString(f.content) != expected {
+				wrong("%s: a match of %q is %t", t.Name, expression, !expected)
+			}
+		}
+	}
+	return problems, nil
+}
+
+// executable has the bits of which isExecutableBy wants one.
+var executable = map[string]fs.FileMode{"": 0, "owner": 0o100, "group": 0o010, "other": 0o001, "any": 0o111}

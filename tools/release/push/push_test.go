@@ -1,0 +1,219 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"example.com/pause/tools/oci/imagetest"
+)
+
+// index builds an index of two images, and an artifact attached to it.
+func index(t *testing.T) (image, artifact, digest string) {
+	t.Helper()
+	// No credentials of whoever runs the test take part.
+	dir := t.TempDir()
+	t.Setenv("DOCKER_CONFIG", dir)
+	t.Setenv("REGISTRY_AUTH_FILE", filepath.Join(dir, "none.json"))
+	var images []v1.Image
+	for _, arch := range []string{"amd64", "arm64"} {
+		layer := imagetest.Gzip(t, imagetest.Tar(t, imagetest.File{Name: "pause", Content: arch}))
+		images = append(images, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: arch}, layer))
+	}
+	root := imagetest.Index(t, []string{"linux/amd64", "linux/arm64"}, images...)
+	d, err := root.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, err := root.Size()
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := mutate.Subject(images[0], v1.Descriptor{MediaType: types.OCIImageIndex, Digest: d, Size: size})
+	return imagetest.Layout(t, root), imagetest.Layout(t, subject.(v1.Image)), d.String()
+}
+
+// server starts a registry on loopback, wrapped, and returns its host and port.
+func server(t *testing.T, wrap func(http.Handler) http.Handler) string {
+	t.Helper()
+	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true))
+	s := httptest.NewServer(wrap(handler))
+	t.Cleanup(s.Close)
+	return strings.TrimPrefix(s.URL, "http://")
+}
+
+// The index goes by its digest first, then what refers to it, and the tags come last; a second client gets it all back.
+func TestPush(t *testing.T) {
+	layout, artifact, digest := index(t)
+	var mu sync.Mutex
+	var manifests []string
+	host := server(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, reference, ok := strings.Cut(r.URL.Path, "/manifests/"); ok && r.Method == http.MethodPut {
+				mu.Lock()
+				manifests = append(manifests, reference)
+				mu.Unlock()
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	var out bytes.Buffer
+	err := Push(context.Background(), Options{
+		Image: layout, Repository: host + "/team/pause", Tags: []string{"1.0", "latest"}, Referrers: []string{artifact}, Log: &out,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.Index(manifests, digest)
+	if at < 0 || !slices.Equal(manifests[len(manifests)-2:], []string{"1.0", "latest"}) || at != len(manifests)-4 {
+		t.Errorf("manifests were put in the order %v", manifests)
+	}
+	for _, line := range []string{"pushed " + host + "/team/pause@" + digest, "tagged " + host + "/team/pause:latest"} {
+		if !strings.Contains(out.String(), line+"\n") {
+			t.Errorf("the output lacks %q:\n%s", line, &out)
+		}
+	}
+	repository, err := name.NewRepository(host + "/team/pause")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pulled, err := remote.Index(repository.Tag("latest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := pulled.Digest(); err != nil || got.String() != digest {
+		t.Errorf("pulled %v, %v, want %s", got, err, digest)
+	}
+	if err := validate.Index(pulled); err != nil {
+		t.Error(err)
+	}
+	referrers, err := remote.Referrers(repository.Digest(digest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	attached, err := open(artifact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := referrers.IndexManifest(); err != nil || len(m.Manifests) != 1 || m.Manifests[0].Digest.String() != attached.digest {
+		t.Errorf("the referrers are %v, %v", m, err)
+	}
+}
+
+// Whatever goes wrong is one line that names the registry and says what to do, and sets no tag.
+func TestPushExplains(t *testing.T) {
+	layout, artifact, _ := index(t)
+	answer := func(status int) func(http.Handler) http.Handler {
+		return func(http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+		}
+	}
+	// A port that nobody listens on: taken, then given back.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other := imagetest.Layout(t, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: "arm"}))
+	saying := func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"errors":[{"code":"DENIED","message":"two\nlines\u001b[31m\u202e of it"},{"code":"DENIED","message":"more\r"}]}`)
+		})
+	}
+	for what, c := range map[string]struct {
+		o    Options
+		want string
+	}{
+		"lines":            {Options{Image: layout, Repository: server(t, saying) + "/p"}, "(HTTP 400): two lines [31m of it: more"},
+		"nobody listens":   {Options{Image: layout, Repository: nobody + "/p"}, "cannot be reached"},
+		"not logged in":    {Options{Image: layout, Repository: server(t, answer(http.StatusUnauthorized)) + "/p"}, "docker login"},
+		"forbidden":        {Options{Image: layout, Repository: server(t, answer(http.StatusForbidden)) + "/p"}, "docker login"},
+		"no registry":      {Options{Image: layout, Repository: server(t, answer(http.StatusNotFound)) + "/p"}, "HTTP 404"},
+		"tag in the name":  {Options{Image: layout, Repository: "localhost:1/p:latest"}, "without tag and digest"},
+		"bad tag":          {Options{Image: layout, Repository: "localhost:1/p", Tags: []string{"a b"}}, "tag \"a b\""},
+		"no layout":        {Options{Image: t.TempDir(), Repository: "localhost:1/p"}, "index.json: no such file"},
+		"foreign referrer": {Options{Image: other, Repository: "localhost:1/p", Referrers: []string{artifact}}, "its subject is"},
+	} {
+		c.o.Log = io.Discard
+		err := Push(context.Background(), c.o)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: the message is %v; it should be one line about %q", what, err, c.want)
+		}
+	}
+}
+
+// A damaged blob is found before anything is sent, whichever it is.
+func TestPushVerifies(t *testing.T) {
+	image, artifact, _ := index(t)
+	host := server(t, func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("sent %s %s", r.Method, r.URL) })
+	})
+	for _, dir := range []string{image, artifact} {
+		blobs, err := filepath.Glob(filepath.Join(dir, "blobs", "sha256", "*"))
+		if err != nil || len(blobs) < 3 {
+			t.Fatal(blobs, err)
+		}
+		for _, blob := range blobs {
+			content, err := os.ReadFile(blob)
+			if err != nil {
+				t.Fatal(err)
+			}
+			damaged := bytes.Replace(content, []byte("a"), []byte("A"), 1)
+			if bytes.Equal(damaged, content) {
+				damaged[len(damaged)-1]++
+			}
+			imagetest.Overwrite(t, blob, damaged)
+			err = Push(t.Context(), Options{Image: image, Repository: host + "/p", Referrers: []string{artifact}, Log: io.Discard})
+			if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), filepath.Base(blob)) {
+				t.Errorf("%s: got %v; want one line that names it", blob, err)
+			}
+			imagetest.Overwrite(t, blob, content)
+		}
+	}
+}
+
+// A registry without TLS is told apart from one that cannot be reached, unless it is on loopback or --insecure was given.
+func TestPushWithoutTLS(t *testing.T) {
+	layout, _, _ := index(t)
+	host := server(t, func(next http.Handler) http.Handler { return next })
+	// Whatever name the client asks for, it gets the server.
+	direct := remote.DefaultTransport.(*http.Transport).Clone()
+	direct.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, host)
+	}
+	old := remote.DefaultTransport
+	remote.DefaultTransport = direct
+	t.Cleanup(func() { remote.DefaultTransport = old })
+	o := Options{Image: layout, Repository: "registry.example.com/p", Log: io.Discard}
+	err := Push(context.Background(), o)
+	if err == nil || !strings.Contains(err.Error(), "registry.example.com speaks HTTP without TLS; --insecure allows it") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v", err)
+	}
+	o.Insecure = true
+	if err := Push(context.Background(), o); err != nil {
+		t.Errorf("with --insecure: %v", err)
+	}
+}
