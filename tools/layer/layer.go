@@ -1,5 +1,5 @@
 // Package layer makes image layers that are as small as a bounded search finds, and whose bytes depend on their content
-// alone. Of an archive that is too large to be searched (deflate.MaxOptimal), they also depend on the Go release that this
+// alone. Of an archive that is too large to be searched (deflate.MaxSearched), they also depend on the Go release that this
 // package is built with, for compress/flate compresses it.
 package layer
 

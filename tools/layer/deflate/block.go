@@ -29,9 +29,9 @@ func (b *block) lengths() (litLen, dist []int) {
 func fixedBlock(tokens []token) *block { return newBlock(tokens, count(tokens), nil) }
 
 // huffmanBlock makes a block of tokens with Huffman's codes.
-func huffmanBlock(tokens []token) *block {
-	c := count(tokens)
-	return newBlock(tokens, c, describe(huffman(c.litLen[:], maxLength), huffman(c.dist[:], maxLength), &typicalCLBits))
+func huffmanBlock(tokens []token, counts *histogram) *block {
+	litLen, dist := huffman(counts.litLen[:], maxLength), huffman(counts.dist[:], maxLength)
+	return newBlock(tokens, counts, describe(litLen, dist, &typicalCLBits))
 }
 
 // The longest codewords that withBetterCodes tries. Small inputs do not profit from longer ones, and the time doubles with
@@ -42,30 +42,27 @@ const (
 )
 
 // withBetterCodes makes, of a block with Huffman's codes, one whose codes are chosen together with their header. As either
-// depends on the other, they are chosen in turns, until that gains nothing.
-func (b *block) withBetterCodes() *block {
-	litLen := newLengthSearch(b.counts.litLen[:], huffman(b.counts.litLen[:], maxLength), maxLitLenTried, minLitLenLengths)
-	best, bits := b, b.header.clBits()
+// depends on the other, they are chosen in turns, until that gains nothing. memory is for newLengthSearch.
+func (b *block) withBetterCodes(memory []int32) *block {
+	search := newLengthSearch(memory, b.counts.litLen[:], b.header.litLen, maxLitLenTried, minLitLenLengths)
+	best := b
 	for {
-		newLitLen, newDist := litLen.lengths(bits), distLengths(b.counts.dist[:], bits)
-		if newLitLen == nil || newDist == nil {
+		bits := best.header.clBits()
+		litLen, dist := search.lengths(bits), distLengths(memory, b.counts.dist[:], b.header.dist, bits)
+		if litLen == nil || dist == nil {
 			return best
 		}
-		next := newBlock(b.tokens, b.counts, describe(newLitLen, newDist, bits))
+		next := newBlock(b.tokens, b.counts, describe(litLen, dist, bits))
 		if next.bits >= best.bits {
 			return best
 		}
 		best = next
-		before := *bits
-		if bits = next.header.clBits(); *bits == before {
-			return best // the next turn would give the same
-		}
 	}
 }
 
 // distLengths returns the best lengths for the distance code, which unlike the other one may be empty or have a single
-// symbol, of one bit. It returns nil if there are too many symbols for maxDistTried.
-func distLengths(counts []int, bits *clBits) []int {
+// symbol, of one bit. start is as for newLengthSearch. It returns nil if there are too many symbols for maxDistTried.
+func distLengths(memory []int32, counts, start []int, bits *clBits) []int {
 	single, n := 0, 0
 	for symbol, c := range counts {
 		if c > 0 {
@@ -73,7 +70,7 @@ func distLengths(counts []int, bits *clBits) []int {
 		}
 	}
 	if n > 1 {
-		return newLengthSearch(counts, huffman(counts, maxLength), maxDistTried, minDistLengths).lengths(bits)
+		return newLengthSearch(memory, counts, start, maxDistTried, minDistLengths).lengths(bits)
 	}
 	lengths := make([]int, len(counts))
 	if n == 1 {

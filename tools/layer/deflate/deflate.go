@@ -6,7 +6,7 @@
 // decisions are searched, not guessed:
 //
 //   - The parse, what is a literal and what a match, is the cheapest path through all matches that there are, for given
-//     costs of the symbols (see match.go).
+//     costs of the symbols (see parse.go).
 //   - The lengths of the Huffman codes are the cheapest for the sum of what the symbols take and what the description of
 //     the code takes, not for the symbols alone as Huffman's algorithm has it (see lengths.go).
 //   - One depends on the other, so they are computed in turns until nothing changes, from several starting points and
@@ -23,15 +23,15 @@ import (
 	"compress/flate"
 )
 
-// MaxOptimal is the largest input, in bytes, whose compression is searched for; the time grows with its square. Larger
+// MaxSearched is the largest input, in bytes, whose shortest form is searched for; the time grows with its square. Larger
 // inputs are left to compress/flate.
-const MaxOptimal = 8 << 10
+const MaxSearched = 8 << 10
 
 // Compress returns data as a complete DEFLATE stream (RFC 1951, no container), never longer than compress/flate's best.
 func Compress(data []byte) []byte {
 	best := standard(data)
-	if len(data) > 0 && len(data) <= MaxOptimal {
-		if own := optimal(data); len(own) <= len(best) {
+	if len(data) > 0 && len(data) <= MaxSearched {
+		if own := searched(data); len(own) <= len(best) {
 			best = own
 		}
 	}
@@ -57,8 +57,8 @@ func standard(data []byte) []byte {
 	return best
 }
 
-// optimal is the best that the search finds.
-func optimal(data []byte) []byte {
+// searched is the best that the search finds.
+func searched(data []byte) []byte {
 	var w bitWriter
 	shortestBlock(data).write(&w)
 	return w.bytes

@@ -53,8 +53,8 @@ func inputs() map[string][]byte {
 		"few symbols":      noise(3000, 5),
 		"every byte":       all,
 		"like a layer":     slices.Concat([]byte("pause"), make([]byte, 500), noise(500, 90), make([]byte, 1500)),
-		"largest searched": append(noise(1000, 40), make([]byte, MaxOptimal-1000)...),
-		"left to flate":    append(noise(1000, 40), make([]byte, MaxOptimal)...),
+		"largest searched": append(noise(1000, 40), make([]byte, MaxSearched-1000)...),
+		"left to flate":    append(noise(1000, 40), make([]byte, MaxSearched)...),
 	}
 }
 
@@ -82,7 +82,7 @@ func TestBitsAreExact(t *testing.T) {
 		}
 		tokens := newParser(data).parse(fixedModel())
 		for kind, b := range map[string]*block{
-			"fixed": fixedBlock(tokens), "Huffman": huffmanBlock(tokens), "better": huffmanBlock(tokens).withBetterCodes(),
+			"fixed": fixedBlock(tokens), "Huffman": huffmanBlock(tokens, count(tokens)), "better": huffmanBlock(tokens, count(tokens)).withBetterCodes(nil),
 		} {
 			var w bitWriter
 			b.write(&w)
@@ -99,7 +99,7 @@ func TestBitsAreExact(t *testing.T) {
 // The searched code pays off: on data like a layer of machine code it beats the standard library by three per cent and more.
 func TestSearchPaysOff(t *testing.T) {
 	data := inputs()["like a layer"]
-	if own, std := len(optimal(data)), len(standard(data)); own > std*97/100 {
+	if own, std := len(searched(data)), len(standard(data)); own > std*97/100 {
 		t.Errorf("%d bytes; the standard library needs %d", own, std)
 	}
 }
@@ -107,11 +107,16 @@ func TestSearchPaysOff(t *testing.T) {
 // The parse is as cheap as any, whatever the symbols cost.
 func TestParseIsCheapest(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 0))
+	var pieces []byte // of the same noise, of any length
+	for range 12 {
+		at := r.IntN(100)
+		pieces = append(pieces, noise(200, 256)[at:at+5+r.IntN(80)]...)
+	}
 	for name, data := range map[string][]byte{
-		"text": inputs()["text"][:300], "few symbols": noise(400, 3), "zeros": slices.Concat(make([]byte, 300), noise(50, 2), make([]byte, 300)),
+		"pieces": pieces, "few symbols": noise(400, 3), "zeros": slices.Concat(make([]byte, 300), noise(50, 2), make([]byte, 300)),
 	} {
 		p := newParser(data)
-		for range 20 {
+		for range 5 {
 			m := &model{}
 			for i := range m.litLen {
 				m.litLen[i] = costUnit + cost(r.IntN(12*int(costUnit)))
@@ -134,6 +139,24 @@ func TestParseIsCheapest(t *testing.T) {
 			fixedBlock(tokens).write(&w)
 			if !bytes.Equal(inflate(t, w.bytes), data) {
 				t.Errorf("%s: something else comes out", name)
+			}
+		}
+	}
+}
+
+// The least of a range is the least of its costs.
+func TestMinima(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 0))
+	costs := make([]cost, 100)
+	m := newMinima(len(costs))
+	for i := len(costs) - 1; i >= 0; i-- {
+		costs[i] = cost(r.IntN(1000))
+		m.set(i, costs[i])
+	}
+	for first := range costs {
+		for last := first; last < min(first+32, len(costs)); last++ {
+			if got, want := m.min(first, last), slices.Min(costs[first:last+1]); got != want {
+				t.Errorf("from %d to %d: got %d, want %d", first, last, got, want)
 			}
 		}
 	}
@@ -163,7 +186,7 @@ func TestLengthsAreComplete(t *testing.T) {
 	counts := count(newParser(noise(700, 100)).parse(fixedModel())).litLen[:]
 	start := huffman(counts, maxLength)
 	for limit := 7; limit <= 9; limit++ {
-		lengths := newLengthSearch(counts, start, limit, minLitLenLengths).lengths(&typicalCLBits)
+		lengths := newLengthSearch(nil, counts, start, limit, minLitLenLengths).lengths(&typicalCLBits)
 		sum := 0
 		for symbol, l := range lengths {
 			if l > 0 {
@@ -177,7 +200,7 @@ func TestLengthsAreComplete(t *testing.T) {
 			t.Errorf("limit %d: the code is not complete: %d of %d", limit, sum, 1<<limit)
 		}
 	}
-	if newLengthSearch(counts, start, 5, minLitLenLengths).lengths(&typicalCLBits) != nil {
+	if newLengthSearch(nil, counts, start, 5, minLitLenLengths).lengths(&typicalCLBits) != nil {
 		t.Error("a hundred symbols cannot have codes of 5 bits")
 	}
 }
@@ -189,7 +212,7 @@ func TestLengthsAreCheapest(t *testing.T) {
 		const limit = 5
 		counts := make([]int, n)
 		for range min(n/2, 20) {
-			counts[r.IntN(n)] = 1 + r.IntN(40)
+			counts[r.IntN(min(n, 100))] = 1 + r.IntN(8)
 		}
 		counts[0], counts[n-1] = 1, 3
 		var bits clBits
@@ -197,8 +220,12 @@ func TestLengthsAreCheapest(t *testing.T) {
 			bits[symbol] = 1 + r.IntN(maxCLLength) + clRuns[symbol].extra
 		}
 		start := huffman(counts, limit)
-		lengths := newLengthSearch(counts, start, limit, n).lengths(&bits)
+		search := newLengthSearch(nil, counts, start, limit, n)
+		lengths := search.lengths(&bits)
 		got := cheapestLengths(counts, limit, &bits, func(i, length, _ int) bool { return lengths[i] == length })
+		if spent := int(budget - search.row(n, anyLength)[0]); spent != got {
+			t.Errorf("%d symbols: the search found %d bits, but the lengths take %d", n, spent, got)
+		}
 		// What the first symbols take may differ by an eighth of the code space.
 		sums := make([]int, n+1)
 		for i, length := range start {
@@ -234,7 +261,6 @@ func cheapestLengths(counts []int, limit int, bits *clBits, allowed func(i, leng
 			return b
 		}
 		best := impossible
-		// run gives up to most symbols the same length, and tells of each number of them.
 		for length := range limit + 1 {
 			b, space := 0, s.space
 			for k := 1; k <= 138 && s.i+k <= len(counts); k++ {
@@ -333,8 +359,8 @@ func BenchmarkSteps(b *testing.B) {
 	bytesOf := func(block *block) int { return (block.bits + 7) / 8 }
 	tokens := newParser(data).parse(fixedModel())
 	report("best parse, fixed codes", func() int { return bytesOf(fixedBlock(newParser(data).parse(fixedModel()))) })
-	report("and Huffman codes", func() int { return bytesOf(huffmanBlock(tokens)) })
-	report("and better codes", func() int { return bytesOf(huffmanBlock(tokens).withBetterCodes()) })
+	report("and Huffman codes", func() int { return bytesOf(huffmanBlock(tokens, count(tokens))) })
+	report("and better codes", func() int { return bytesOf(huffmanBlock(tokens, count(tokens)).withBetterCodes(nil)) })
 	report("and in turns", func() int {
 		s := newSearch(data)
 		s.descend(fixedModel())
@@ -346,7 +372,7 @@ func BenchmarkSteps(b *testing.B) {
 // BenchmarkLayers prints the time and the size, in bytes, of every layer that is named after -args, and fails if the layer
 // was not made by this package as it is:
 //
-//	go test -run=- -bench=Layers ./tools/deflate -args "$PWD"/bazel-bin/images/*_layer.tar.gz
+//	go test -run=- -bench=Layers ./tools/layer/deflate -args "$PWD"/bazel-bin/images/*_layer.tar.gz
 func BenchmarkLayers(b *testing.B) {
 	if flag.NArg() == 0 {
 		b.Skip("no layers: name them after -args")

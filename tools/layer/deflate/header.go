@@ -76,11 +76,12 @@ func trim(lengths []int, least int) []int {
 func tokenize(lengths []int, bits *clBits) []clToken {
 	n := len(lengths)
 	// toGo[i] is what the cheapest way from length i to the end takes, and next[i] its first token.
-	toGo, next := make([]int, n+1), make([]clToken, n)
+	var toGo [numLitLen + numDist + 1]int
+	var next [numLitLen + numDist]clToken
 	same := 0 // how many equal lengths there are from i on
 	for i := n - 1; i >= 0; i-- {
 		length := lengths[i]
-		if same == 0 || lengths[i+1] != length {
+		if i+1 < n && lengths[i+1] != length {
 			same = 0
 		}
 		same++

@@ -57,6 +57,8 @@ func leavesOf(counts []int) []int {
 // items that weigh the same, leaves come first.
 func merge(counts, leaves, before []int) (weights []int, isLeaf []bool) {
 	pairs := len(before) / 2
+	n := len(leaves) + pairs
+	weights, isLeaf = make([]int, 0, n), make([]bool, 0, n)
 	leaf, pair := 0, 0
 	for leaf < len(leaves) || pair < pairs {
 		takeLeaf := pair == pairs

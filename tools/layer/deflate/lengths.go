@@ -1,115 +1,121 @@
 package deflate
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
 // lengthSearch finds the lengths of a complete prefix code for which the symbols and the header's description of the code
-// together take the fewest bits. Huffman's algorithm minimises the symbols alone.
+// together take the fewest bits. Huffman's algorithm minimises what the symbols take, and nothing else.
 //
 // It is dynamic programming over the symbols in order. A state is how many symbols have their length already, the length
 // given last, because copyPrevious repeats it, and how much of the code space is taken: a code is complete if the sum of
-// 2^-length is 1, which is counted in units of 2^-limit. The table has what the cheapest way to each state takes. The way
-// itself is found by going back from the end.
+// 2^-length is 1, which is counted in units of 2^-limit. Bits are paid from a budget. The table says for each state how much
+// of the budget is left on the cheapest way to it, and 0 if there is no way, so that a cleared table has no states. The
+// cheapest way itself is not stored: it is found by going back from the end.
 type lengthSearch struct {
-	counts []int
-	limit  int // of the lengths
-	end    int // how many lengths are described; the symbols after them do not occur
+	limit    int      // of the lengths
+	prefixes []prefix // by how many symbols
+	table    []int32  // rows of states, see row
+	width    int      // of a row
+}
 
-	symbolCounts []int // by i: how often the first i symbols occur, all together
-	unused       []int // by i: how many symbols in a row, the last of which is number i-1, do not occur
-	low, high    []int // by i: bounds of the code space that the first i symbols take
-
-	table []int32 // rows of the states, see row
-	width int     // of a row
+// prefix is what is known about the first symbols of the alphabet, however many.
+type prefix struct {
+	occurrences int // of all of them together
+	unused      int // how many of the last ones, without a gap, do not occur
+	low, high   int // bounds of the code space that they take
 }
 
 const (
 	budget int32 = 1 << 30
-	// band is how far the search strays from the code that it is given: an eighth of the code space. That makes it some
-	// times faster and has not been seen to cost anything.
+	// band is how far the search strays from the code that it starts with: an eighth of the code space. The time grows with
+	// it. With narrower bands most layers get larger by a byte or two.
 	band = 8
 )
 
-// newLengthSearch prepares the search for symbols that occur as often as counts says. start is a complete code for the same
-// counts. At least least lengths are described.
-func newLengthSearch(counts, start []int, limit, least int) *lengthSearch {
-	n := len(trim(counts, least))
-	s := &lengthSearch{
-		counts: counts, limit: limit, end: n,
-		symbolCounts: make([]int, n+1), unused: make([]int, n+1), low: make([]int, n+1), high: make([]int, n+1),
+// anyLength stands for whatever length was given last.
+const anyLength = maxLength + 1
+
+// newLengthSearch prepares the search for symbols that occur as often as counts says. start has the lengths of a complete
+// code for the same counts. At least least lengths are described. The table uses memory, whatever is in it, if that is large
+// enough (see lengthMemory).
+func newLengthSearch(memory []int32, counts, start []int, limit, least int) *lengthSearch {
+	s := &lengthSearch{limit: limit, prefixes: prefixes(trim(counts, least), start, limit), width: 1}
+	for _, p := range s.prefixes {
+		s.width = max(s.width, p.high-p.low+1)
 	}
-	full := 1 << limit
-	taken := 0     // by the first i symbols, in the code that is given
-	remaining := 0 // symbols from number i on that occur; each needs a unit of code space
-	for _, c := range counts {
-		if c > 0 {
-			remaining++
-		}
-	}
-	for i := range n + 1 {
-		s.low[i], s.high[i] = max(0, taken-full/band), min(full-remaining, taken+full/band)
-		if i == n {
-			break
-		}
-		if start[i] > 0 {
-			taken += full >> min(start[i], limit)
-		}
-		s.symbolCounts[i+1] = s.symbolCounts[i] + counts[i]
-		if counts[i] > 0 {
-			remaining--
-		} else {
-			s.unused[i+1] = s.unused[i] + 1
-		}
-	}
-	s.low[n], s.high[n] = max(s.low[n], full), full
-	for i := range n + 1 {
-		s.width = max(s.width, s.high[i]-s.low[i]+1)
-	}
-	s.table = make([]int32, (n+1)*(limit+2)*s.width)
+	size := len(s.prefixes) * (limit + 2) * s.width
+	s.table = slices.Grow(memory[:0], size)[:size]
 	return s
 }
 
-// row returns what is left of the budget in the states in which the first i symbols have a length, and length is the last
-// one, by the code space that they take, from low[i] to high[i]. If length is anyLength, it is the most for any length.
-func (s *lengthSearch) row(i, length int) []int32 {
-	at := (i*(s.limit+2) + length) * s.width
-	return s.table[at : at+max(0, s.high[i]-s.low[i]+1)]
-}
+// lengthMemory is the size of the table for a literal/length code.
+const lengthMemory = (numLitLen + 1) * (maxLitLenTried + 2) * (2*(1<<maxLitLenTried)/band + 1)
 
-// anyLength stands for whatever length was given last.
-func (s *lengthSearch) anyLength() int { return s.limit + 1 }
-
-// lengths returns the best lengths, given what the symbols of the header take, or nil if limit is too small for the symbols.
-func (s *lengthSearch) lengths(bits *clBits) []int {
-	if s.high[0] < s.low[0] {
-		return nil
+// prefixes returns the prefixes of symbols that occur as often as counts says: of 0 symbols, of 1, and so on.
+func prefixes(counts, start []int, limit int) []prefix {
+	full := 1 << limit
+	all := make([]prefix, len(counts)+1)
+	toCome := 0 // symbols that occur and are not in the prefix: each needs a unit of the code space
+	for _, c := range counts {
+		toCome += min(c, 1)
 	}
-	clear(s.table)
-	s.row(0, 0)[0] = budget
-	s.row(0, s.anyLength())[0] = budget
-	for i := 1; i <= s.end; i++ {
-		most := s.row(i, s.anyLength())
-		for length := range s.limit + 1 {
-			if !s.fill(i, length, bits) {
-				continue
-			}
-			for j, left := range s.row(i, length)[:len(most)] {
-				most[j] = max(most[j], left)
-			}
+	taken := 0 // by the prefix, in the code to start with
+	for i, c := range counts {
+		all[i].low, all[i].high = max(0, taken-full/band), min(full-toCome, taken+full/band)
+		all[i+1].occurrences = all[i].occurrences + c
+		if c == 0 {
+			all[i+1].unused = all[i].unused + 1
+		}
+		toCome -= min(c, 1)
+		if start[i] > 0 {
+			taken += full >> min(start[i], limit)
 		}
 	}
-	if left := s.row(s.end, s.anyLength()); len(left) == 0 || left[0] == 0 {
+	// All symbols together take all of the code space.
+	all[len(counts)].low, all[len(counts)].high = max(full, taken-full/band), full
+	return all
+}
+
+// row returns the states in which the first i symbols have a length, and length is the last one, by the code space that is
+// taken, from low of the prefix on. With anyLength it has the most that is left for any length.
+func (s *lengthSearch) row(i, length int) []int32 {
+	at := (i*(s.limit+2) + min(length, s.limit+1)) * s.width
+	return s.table[at : at+s.width]
+}
+
+// lengths returns the best length of each symbol, given what the symbols of the header take, or nil if limit is too small
+// for so many symbols.
+func (s *lengthSearch) lengths(bits *clBits) []int {
+	clear(s.table)
+	s.row(0, 0)[0], s.row(0, anyLength)[0] = budget, budget
+	for i := 1; i < len(s.prefixes); i++ {
+		s.fill(i, bits)
+	}
+	if s.row(len(s.prefixes)-1, anyLength)[0] == 0 {
 		return nil
 	}
 	return s.trace(bits)
 }
 
-// fill computes a row from those before it.
-func (s *lengthSearch) fill(i, length int, bits *clBits) bool {
-	any := false
-	for step := range s.steps(i, length) {
-		any = s.take(step, i, length, bits) || any
+// fill computes the rows of the first i symbols from those of fewer symbols.
+func (s *lengthSearch) fill(i int, bits *clBits) {
+	for length := range s.limit + 1 {
+		reached := false
+		for step := range s.steps(i, length) {
+			if s.take(step, i, length, bits) {
+				reached = true
+			}
+		}
+		if reached {
+			row := s.row(i, length)
+			most := s.row(i, anyLength)[:len(row)]
+			for at, left := range row {
+				most[at] = max(most[at], left)
+			}
+		}
 	}
-	return any
 }
 
 // lengthStep gives n symbols the same length, with one symbol of the header.
@@ -118,100 +124,89 @@ type lengthStep struct {
 	before      int // the length given last before them; may be anyLength
 }
 
-// steps returns the ways to give length to the last of the first i symbols. Those that describe more symbols come first,
-// and are preferred if two take the same number of bits.
+// steps returns the ways to give length to the last of the first i symbols. Of those that are equally cheap, the one for the
+// most symbols is taken, which comes first. A length of 0 is never copied, because there are other symbols for runs of it.
 func (s *lengthSearch) steps(i, length int) iter.Seq[lengthStep] {
 	return func(yield func(lengthStep) bool) {
-		if length > 0 {
-			for n := min(i, 6); n >= 3; n-- {
-				if !yield(lengthStep{n, copyPrevious, length}) {
+		clSymbols, most, before := []int{copyPrevious}, i, length
+		if length == 0 {
+			clSymbols, most, before = []int{zerosLong, zerosShort}, s.prefixes[i].unused, anyLength
+		}
+		for _, clSymbol := range clSymbols {
+			for n := min(most, clRuns[clSymbol].max); n >= clRuns[clSymbol].min; n-- {
+				if !yield(lengthStep{n, clSymbol, before}) {
 					return
 				}
 			}
-			if i > 0 {
-				yield(lengthStep{1, length, s.anyLength()})
-			}
-			return
 		}
-		for n := min(s.unused[i], 138); n >= 3; n-- {
-			clSymbol := zerosShort
-			if n > 10 {
-				clSymbol = zerosLong
-			}
-			if !yield(lengthStep{n, clSymbol, s.anyLength()}) {
-				return
-			}
-		}
-		if s.unused[i] > 0 {
-			yield(lengthStep{1, 0, s.anyLength()})
+		if most > 0 {
+			yield(lengthStep{1, length, anyLength})
 		}
 	}
 }
 
-// cost returns how many bits, and how much of the code space, a step to the first i symbols takes.
-func (s *lengthSearch) cost(i, length int, step lengthStep, bits *clBits) (b int32, space int) {
+// spends returns how many bits of the budget, and how much of the code space, a step to the first i symbols spends.
+func (s *lengthSearch) spends(step lengthStep, i, length int, bits *clBits) (b int32, space int) {
 	if length > 0 {
 		space = step.n << (s.limit - length)
 	}
-	return int32(bits[step.clSymbol] + length*(s.symbolCounts[i]-s.symbolCounts[i-step.n])), space
+	occurrences := s.prefixes[i].occurrences - s.prefixes[i-step.n].occurrences
+	return int32(bits[step.clSymbol] + length*occurrences), space
 }
 
-// take raises what is left in a row, where a way with the step leaves more.
+// take raises what is left in the states of a row to what the step leaves. It returns false if no state is in reach.
 func (s *lengthSearch) take(step lengthStep, i, length int, bits *clBits) bool {
-	b, space := s.cost(i, length, step, bits)
-	offset := s.low[i] - space - s.low[i-step.n]
-	if s.low[i-step.n]+space > s.high[i] || s.high[i-step.n]+space < s.low[i] {
+	b, space := s.spends(step, i, length, bits)
+	before, after := &s.prefixes[i-step.n], &s.prefixes[i]
+	low, high := max(before.low+space, after.low), min(before.high+space, after.high)
+	if low > high {
 		return false
 	}
-	to, from := s.row(i, length), s.row(i-step.n, step.before)
-	if offset >= 0 {
-		from = from[offset:]
-	} else {
-		to = to[-offset:]
-	}
-	if len(to) > len(from) {
-		to = to[:len(from)]
-	}
-	from = from[:len(to)]
-	for j, left := range from {
-		to[j] = max(to[j], left-b)
+	to := s.row(i, length)[low-after.low : high-after.low+1]
+	from := s.row(i-step.n, step.before)[low-space-before.low:][:len(to)]
+	for at, left := range from {
+		to[at] = max(to[at], left-b)
 	}
 	return true
 }
 
-// trace goes back the cheapest way.
+// trace goes the cheapest way back, and returns the lengths that it gives.
 func (s *lengthSearch) trace(bits *clBits) []int {
-	lengths := make([]int, len(s.counts))
-	space := 1 << s.limit
-	last := s.anyLength()
-	for i := s.end; i > 0; {
-		length := s.resolve(i, last, space)
-		want := s.row(i, length)[space-s.low[i]]
-		for step := range s.steps(i, length) {
-			b, taken := s.cost(i, length, step, bits)
-			from := i - step.n
-			at := space - taken
-			if at < s.low[from] || at > s.high[from] || s.row(from, step.before)[at-s.low[from]]-b != want {
-				continue
-			}
-			for k := from; k < i; k++ {
-				lengths[k] = length
-			}
-			i, space, last = from, at, step.before
-			break
+	lengths := make([]int, len(s.prefixes)-1)
+	i, length, space := len(s.prefixes)-1, anyLength, 1<<s.limit
+	for i > 0 {
+		length = s.resolve(i, length, space)
+		step := s.stepTo(i, length, space, bits)
+		_, taken := s.spends(step, i, length, bits)
+		for k := i - step.n; k < i; k++ {
+			lengths[k] = length
 		}
+		i, length, space = i-step.n, step.before, space-taken
 	}
 	return lengths
 }
 
-// resolve returns the shortest length that makes a state as cheap as any does, if length is anyLength.
+// resolve returns length, or if that is anyLength, the shortest length with which the most is left.
 func (s *lengthSearch) resolve(i, length, space int) int {
-	if length != s.anyLength() {
-		return length
-	}
-	at := space - s.low[i]
-	for length = 0; s.row(i, length)[at] != s.row(i, s.anyLength())[at]; {
-		length++
+	at := space - s.prefixes[i].low
+	if most := s.row(i, length)[at]; length == anyLength {
+		for length = 0; s.row(i, length)[at] != most; {
+			length++
+		}
 	}
 	return length
+}
+
+// stepTo returns the step that leaves what is left in a state.
+func (s *lengthSearch) stepTo(i, length, space int, bits *clBits) lengthStep {
+	left := s.row(i, length)[space-s.prefixes[i].low]
+	for step := range s.steps(i, length) {
+		b, taken := s.spends(step, i, length, bits)
+		before := s.prefixes[i-step.n]
+		at := space - taken - before.low
+		if at >= 0 && at <= before.high-before.low && s.row(i-step.n, step.before)[at]-b == left {
+			return step
+		}
+	}
+	panic("no step leads to a state that is in reach")
 }

@@ -14,25 +14,21 @@ func findMatches(data []byte) [][]match {
 	// lengths[dist] is how long the match is at the place at hand, going backwards through data.
 	lengths := make([]int, len(data))
 	for i := len(data) - 1; i > 0; i-- {
-		var longest [numDist]match
-		for dist := 1; dist <= i; dist++ {
-			if data[i] != data[i-dist] {
-				lengths[dist] = 0
-				continue
+		dist := 1
+		for symbol := 0; dist <= i; symbol++ {
+			longest := match{length: minMatch - 1, distSymbol: symbol}
+			for end := min(i+1, dist+1<<distExtra(symbol)); dist < end; dist++ {
+				if data[i] != data[i-dist] {
+					lengths[dist] = 0
+					continue
+				}
+				lengths[dist] = min(lengths[dist]+1, maxMatch)
+				if lengths[dist] > longest.length {
+					longest.length, longest.dist = lengths[dist], dist
+				}
 			}
-			length := min(lengths[dist]+1, maxMatch)
-			lengths[dist] = length
-			if length < minMatch {
-				continue
-			}
-			symbol, _ := distSymbol(dist)
-			if length > longest[symbol].length {
-				longest[symbol] = match{length, dist, symbol}
-			}
-		}
-		for _, m := range longest {
-			if m.length > 0 {
-				found[i] = append(found[i], m)
+			if longest.dist > 0 {
+				found[i] = append(found[i], longest)
 			}
 		}
 		slices.SortStableFunc(found[i], func(a, b match) int { return b.length - a.length })

@@ -38,7 +38,8 @@ func (m *model) withExtra() *model {
 type parser struct {
 	data    []byte
 	matches [][]match // by place
-	toGo    minima    // what the cheapest way from a place to the end costs
+	costs   *model    // of symbols with their extra bits
+	toGo    minima    // by place: what the cheapest way to the end costs
 	next    []token   // by place: the first token of that way
 }
 
@@ -48,11 +49,11 @@ func newParser(data []byte) *parser {
 
 // parse returns the cheapest tokens for the data under m.
 func (p *parser) parse(m *model) []token {
-	m = m.withExtra()
+	p.costs = m.withExtra()
 	n := len(p.data)
 	p.toGo.set(n, m.litLen[endOfBlock])
 	for i := n - 1; i >= 0; i-- {
-		p.step(m, i)
+		p.step(i)
 	}
 	var tokens []token
 	for i := 0; i < n; {
@@ -64,39 +65,42 @@ func (p *parser) parse(m *model) []token {
 
 // step finds the cheapest way from place i, given those from all places after it. If two cost the same, a literal is
 // preferred to a match, and a longer match to a shorter one.
-func (p *parser) step(m *model, i int) {
-	best := m.litLen[p.data[i]] + p.toGo.at(i+1)
+func (p *parser) step(i int) {
 	p.next[i] = token{literal: p.data[i]}
-	distCost, dist := never, 0
-	matches := p.matches[i]
-	for k, longest := range matches {
-		if c := m.dist[longest.distSymbol]; c < distCost {
-			distCost, dist = c, longest.dist
-		}
-		// This is the distance for matches that are longer than those of the distances to come.
-		shortest := minMatch
-		if k+1 < len(matches) {
-			shortest = matches[k+1].length + 1
-		}
-		for length := longest.length; length >= shortest; {
-			// Lengths with the same symbol cost the same, so what counts is where they lead to.
-			symbol := lengthSymbol[length]
-			low := max(shortest, lengthBase[symbol])
-			toGo := p.toGo.min(i+low, i+length)
-			if c := m.litLen[symbol] + distCost + toGo; c < best {
-				for p.toGo.at(i+length) != toGo {
-					length--
-				}
-				best, p.next[i] = c, token{length: length, dist: dist}
-			}
-			length = low - 1
+	best := p.costs.litLen[p.data[i]] + p.toGo.at(i+1)
+	// From long matches to short ones, more and more distances are possible. A cheaper one is better from its length on.
+	var cheapest match
+	distCost := never
+	for _, m := range p.matches[i] {
+		if c := p.costs.dist[m.distSymbol]; c < distCost {
+			best = p.try(i, best, cheapest, m.length+1, distCost)
+			cheapest, distCost = m, c
 		}
 	}
-	p.toGo.set(i, best)
+	p.toGo.set(i, p.try(i, best, cheapest, minMatch, distCost))
 }
 
-// minima is a row of costs, filled from its end, that knows the least of any 1 to 32 costs beside each other, which is as
-// many as a length symbol stands for: table[k][i] is the least of the 2^k costs from i on.
+// try compares what the cheapest way from place i costs so far with the ways that begin with match m, shortened to any
+// length down to shortest. It returns what the cheapest way costs then.
+func (p *parser) try(i int, best cost, m match, shortest int, distCost cost) cost {
+	for length := m.length; length >= shortest; {
+		// Lengths with the same symbol cost the same, so what counts is where they lead to.
+		symbol := lengthSymbol[length]
+		low := max(shortest, lengthBase[symbol])
+		toGo := p.toGo.min(i+low, i+length)
+		if c := p.costs.litLen[symbol] + distCost + toGo; c < best {
+			for p.toGo.at(i+length) != toGo {
+				length--
+			}
+			best, p.next[i] = c, token{length: length, dist: m.dist}
+		}
+		length = low - 1
+	}
+	return best
+}
+
+// minima is a row of costs, filled from its end, that knows the least of up to 63 neighbours without looking at each; a
+// length symbol stands for up to 32 lengths. table[k][i] is the least of the 2^k costs from i on.
 type minima struct{ table [6][]cost }
 
 func newMinima(n int) minima {

@@ -1,6 +1,9 @@
 package deflate
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // What the search is allowed. More finds hardly anything: ten times the rounds save a byte or two of 400.
 const (
@@ -10,15 +13,18 @@ const (
 
 // search looks for the shortest block.
 type search struct {
-	parser  *parser
-	rand    uint64
-	best    *block
-	huffman int                // bits of the best block with Huffman's codes
-	seen    map[histogram]bool // of the blocks looked at: others with the same counts lead to nothing else
+	parser       *parser
+	best         *block
+	leastHuffman int                // bits of the best block with Huffman's codes
+	seen         map[histogram]bool // of the blocks so far; another one with the same counts leads to nothing else
+	rand         uint64             // state of random
+	memory       []int32            // for newLengthSearch
 }
 
 func newSearch(data []byte) *search {
-	return &search{parser: newParser(data), rand: 1, huffman: int(never), seen: map[histogram]bool{}}
+	return &search{
+		parser: newParser(data), leastHuffman: math.MaxInt, seen: map[histogram]bool{}, rand: 1, memory: make([]int32, lengthMemory),
+	}
 }
 
 // shortestBlock returns the best single block that the search finds. (Of the pause layers, a second block, with fixed codes
@@ -40,14 +46,16 @@ func shortestBlock(data []byte) *block {
 // descend starts with the costs of m, and makes a parse and codes in turns, until that gives nothing new.
 func (s *search) descend(m *model) {
 	for {
-		b := huffmanBlock(s.parser.parse(m))
-		if s.seen[*b.counts] {
+		tokens := s.parser.parse(m)
+		counts := count(tokens)
+		if s.seen[*counts] {
 			return
 		}
-		s.seen[*b.counts] = true
-		s.huffman = min(s.huffman, b.bits)
-		if b.bits < s.huffman+slack {
-			b = b.withBetterCodes()
+		s.seen[*counts] = true
+		b := huffmanBlock(tokens, counts)
+		s.leastHuffman = min(s.leastHuffman, b.bits)
+		if b.bits < s.leastHuffman+slack {
+			b = b.withBetterCodes(s.memory)
 		}
 		if s.best == nil || b.bits < s.best.bits {
 			s.best = b
@@ -80,15 +88,15 @@ func (s *search) random(n int) int {
 	return int(s.rand >> 33 % uint64(n))
 }
 
-// absent is the price of a symbol without a code: of a long code, and of describing it.
+// absent is the price of a symbol without a codeword: of a long one, and of describing it.
 const absent = 14 * costUnit
 
-// modelOf prices symbols by the lengths of their codewords, and those that have none at absent.
-func modelOf(litLen, dist []int, absent cost) *model {
+// modelOf prices symbols by the lengths of their codewords, and those that have none at missing.
+func modelOf(litLen, dist []int, missing cost) *model {
 	m := &model{}
 	price := func(costs []cost, lengths []int) {
 		for symbol := range costs {
-			costs[symbol] = absent
+			costs[symbol] = missing
 			if symbol < len(lengths) && lengths[symbol] > 0 {
 				costs[symbol] = cost(lengths[symbol]) * costUnit
 			}
