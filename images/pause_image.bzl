@@ -1,10 +1,14 @@
 """pause_image: from an architecture to a layer, an image and its golden file."""
 
+load("@bazel_lib//lib:diff_test.bzl", "diff_test")
 load("@rules_oci//oci:defs.bzl", "oci_image", "oci_load")
 load("//tools:golden.bzl", "golden")
 load("//tools:layer.bzl", "layer")
 load("//tools:oci.bzl", "canonical")
 load(":arches.bzl", "VARIANTS", "name_of")
+
+# What golden tests say when they fail.
+ACCEPT = "If the change is meant: bazel run //images:update_digests"
 
 # The name comes from the architecture.
 # buildifier: disable=unnamed-macro
@@ -12,7 +16,7 @@ def pause_image(arch):
     """Declares the image of one architecture, pause_linux_ARCHITECTURE.
 
     Targets, with NAME for pause_linux_ARCHITECTURE: NAME, the image in canonical form; NAME_layer, its layer; NAME_oci, the image
-    as rules_oci makes it; NAME_golden, its golden file as it would be now; NAME_load, for `bazel run`; NAME_tarball, the
+    as rules_oci makes it; NAME_golden, its golden file as it would be now, and NAME_golden_test; NAME_load, for `bazel run`; NAME_tarball, the
     image for `docker load` and `podman load`.
 
     Args:
@@ -45,6 +49,13 @@ def pause_image(arch):
     golden(
         name = name + "_golden",
         image = ":" + name,
+    )
+
+    diff_test(
+        name = name + "_golden_test",
+        failure_message = ACCEPT,
+        file1 = "digests/" + name + ".txt",
+        file2 = ":" + name + "_golden",
     )
 
     oci_load(
