@@ -1,5 +1,5 @@
-// Package command is the frame that the commands of this repository share: --help with examples and exit codes, flags
-// that say what was meant, one line for an error, and an end in order when the process is interrupted.
+// Package command is the frame that the commands of this repository share, over package flag: --help with examples and exit
+// codes, one line for an error, exit code 2 for a wrong command line, and an end in order when the process is interrupted.
 package command
 
 import (
@@ -8,43 +8,33 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 )
 
 // A Command is a program, or one of the commands within a program. It is made anew for each Execute.
 type Command struct {
-	// Name begins its errors. A command within another is called by it.
-	Name string
-	// Call is how people start it, as the help shows. A command within another needs none.
-	Call string
-	// Summary says what it does: a sentence, and more after it where that helps.
-	Summary string
-	// Arguments has a word for each argument beside the flags, such as "LINKED PACKED"; the last one ends in "..." if it
-	// may be repeated. Run gets no other number of them.
-	Arguments string
-	// Examples are whole command lines.
-	Examples []string
-	// Exit says what exit codes mean, where that differs from what every command has: see exitCodes.
-	Exit map[int]string
-	// Flags are to be declared before Execute. Backquotes in a usage mark the name of the value, as in package flag.
-	Flags flag.FlagSet
-	// Required names the flags that must be given, and not be empty.
-	Required []string
-	// Run does the work, with the arguments beside the flags. ctx ends when the process is interrupted. Its error becomes
-	// one line and exit code 1, or 2 if it comes from Wrong; ErrFailed is exit code 1 without a line.
+	Name      string         // begins its errors; a command within another is called by it
+	Call      string         // how people start it, as the help shows; a command within another needs none
+	Summary   string         // what it does: a sentence, and more after it where that helps
+	Arguments string         // a word for each argument after the flags; the last may end in "..."
+	Examples  []string       // whole command lines
+	Exit      map[int]string // what exit codes mean, where that differs from exitCodes
+	Flags     flag.FlagSet   // to be declared before Execute
+	Required  []string       // the flags that must be given, and not be empty
+	Commands  []*Command     // the commands within this one, which then has nothing but a name, a call, a summary and examples
+
+	// Run does the work, with the arguments after the flags. ctx ends when the process is interrupted. Its error becomes one
+	// line and exit code 1, or 2 if it comes from Wrong.
 	Run func(ctx context.Context, args []string, stdout io.Writer) error
-	// Commands are the commands within this one, which then has no Flags and no Run.
-	Commands []*Command
 }
 
 // exitCodes are those that every command has.
 var exitCodes = map[int]string{0: "done", 1: "failed", 2: "wrong usage"}
-
-// ErrFailed is returned by a Run that has printed on stdout what failed.
-var ErrFailed = errors.New("failed")
 
 // wrong is an error in what the caller gave.
 type wrong struct{ error }
@@ -68,9 +58,6 @@ func (c *Command) Main() {
 
 // Execute is Main without the process: it returns the exit code.
 func (c *Command) Execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if len(c.Commands) > 0 && len(args) == 2 && args[0] == "help" {
-		args = []string{args[1], "--help"}
-	}
 	for _, sub := range c.Commands {
 		if len(args) > 0 && args[0] == sub.Name {
 			sub.Name, sub.Call = c.Name+" "+sub.Name, c.Call+" "+sub.Name
@@ -78,17 +65,14 @@ func (c *Command) Execute(ctx context.Context, args []string, stdout, stderr io.
 		}
 	}
 	err := c.run(ctx, args, stdout)
-	var misuse wrong
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.Is(err, ErrFailed):
-		return 1
-	case ctx.Err() != nil && !strings.Contains(err.Error(), "interrupted"):
-		// Whatever broke because the context ended is no news.
-		err = errors.New("interrupted")
+	}
+	if ctx.Err() != nil && !strings.Contains(err.Error(), "interrupted") {
+		err = errors.New("interrupted") // whatever broke because the context ended is no news
 	}
 	fmt.Fprintf(stderr, "%s: %v\n", c.Name, err)
+	var misuse wrong
 	if errors.As(err, &misuse) {
 		return 2
 	}
@@ -96,14 +80,55 @@ func (c *Command) Execute(ctx context.Context, args []string, stdout, stderr io.
 }
 
 func (c *Command) run(ctx context.Context, args []string, stdout io.Writer) error {
-	args, err := c.parse(args)
-	switch {
+	c.Flags.Init(c.Name, flag.ContinueOnError)
+	c.Flags.SetOutput(io.Discard) // Execute says it, in one line
+	switch err := c.Flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return c.help(stdout)
 	case err != nil:
-		return wrong{err}
+		return Wrong("%w; --help lists the flags", err)
+	case len(c.Commands) > 0:
+		return Wrong("want a command, not %q; --help lists them", c.Flags.Args())
 	}
-	return c.Run(ctx, args, stdout)
+	for _, name := range c.Required {
+		if c.Flags.Lookup(name).Value.String() == "" {
+			return Wrong("missing --%s; --help says more", name)
+		}
+	}
+	n, words := c.Flags.NArg(), len(strings.Fields(c.Arguments))
+	switch {
+	case words == 0 && n > 0:
+		return Wrong("unexpected argument %q; there are only flags, see --help", c.Flags.Arg(0))
+	case n < words || n > words && !strings.HasSuffix(c.Arguments, "..."):
+		return Wrong("want %s after the flags, have %q; --help says more", c.Arguments, c.Flags.Args())
+	}
+	return c.Run(ctx, c.Flags.Args(), stdout)
+}
+
+// help writes all that a user has to know.
+func (c *Command) help(w io.Writer) error {
+	var b strings.Builder
+	if len(c.Commands) > 0 {
+		fmt.Fprintf(&b, "Usage: %s COMMAND [FLAGS]\n\n%s\n\nCommands (COMMAND --help says more):\n", c.Call, c.Summary)
+		for _, sub := range c.Commands {
+			fmt.Fprintf(&b, "  %-10s %s\n", sub.Name, sub.Summary)
+		}
+	} else {
+		fmt.Fprintf(&b, "Usage: %s\n\n%s\n\nFlags:\n", strings.TrimSpace(c.Call+" [FLAGS] "+c.Arguments), c.Summary)
+		c.Flags.SetOutput(&b)
+		c.Flags.PrintDefaults()
+		if len(c.Required) > 0 {
+			fmt.Fprintf(&b, "Required: --%s\n", strings.Join(c.Required, ", --"))
+		}
+	}
+	fmt.Fprintf(&b, "\nExamples:\n  %s\n\nExit codes:\n", strings.Join(c.Examples, "\n  "))
+	codes := maps.Clone(exitCodes)
+	maps.Copy(codes, c.Exit)
+	for _, code := range slices.Sorted(maps.Keys(codes)) {
+		fmt.Fprintf(&b, "  %d  %s\n", code, codes[code])
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // List is a flag that may be given several times.
@@ -116,21 +141,4 @@ func (l *List) String() string { return strings.Join(*l, ",") }
 func (l *List) Set(s string) error {
 	*l = append(*l, s)
 	return nil
-}
-
-// LinesVar declares a flag that names a file, each line of which is appended to l, without blanks around it. Empty lines do
-// not count.
-func (l *List) LinesVar(flags *flag.FlagSet, name, usage string) {
-	flags.Func(name, usage, func(path string) error {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		for line := range strings.Lines(string(data)) {
-			if line = strings.TrimSpace(line); line != "" {
-				*l = append(*l, line)
-			}
-		}
-		return nil
-	})
 }

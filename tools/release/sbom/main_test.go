@@ -58,13 +58,13 @@ func TestBadInput(t *testing.T) {
 		code int
 		more []string
 	}{
-		"missing --output FILE":                 {2, nil},
+		"missing --output":                      {2, nil},
 		"--provenance and --target go together": {2, []string{"--output", "a.json", "--provenance", "b.json"}},
 		"unexpected argument":                   {2, []string{"--output", "a.json", "more"}},
 		"none.go":                               {1, []string{"--output", "a.json", "--source", "none.go"}},
 		"there twice":                           {1, []string{"--output", "a.json", "--source", "pause/pause.go"}},
 		"the version":                           {1, []string{"--output", "a.json", "--version", "-"}},
-		"missing --license EXPRESSION":          {2, []string{"--output", "a.json", "--license", ""}},
+		"missing --license":                     {2, []string{"--output", "a.json", "--license", ""}},
 		"not an OCI layout":                     {1, []string{"--output", "a.json", "--image", "pause"}},
 		"not a Bazel label":                     {1, []string{"--output", "a.json", "--provenance", "b.json", "--target", "pause"}},
 		"cannot write there":                    {1, []string{"--output", "none/a.json", "--provenance", "b.json", "--target", "//images:pause"}},
