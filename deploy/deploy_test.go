@@ -5,7 +5,6 @@ package deploy
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -22,7 +21,6 @@ import (
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/json"
 	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
@@ -38,31 +36,53 @@ func has(folder, component string) bool {
 }
 
 // each runs a subtest for what kustomize makes of each folder.
-func each(t *testing.T, test func(t *testing.T, folder string, resources resmap.ResMap)) {
+func each(t *testing.T, test func(t *testing.T, folder string, r *resources)) {
 	t.Helper()
 	for _, folder := range slices.Concat([]string{"base"}, overlays, combined) {
 		t.Run(folder, func(t *testing.T) { test(t, folder, build(t, folder)) })
 	}
 }
 
-// build returns what kustomize makes of a folder.
-func build(t *testing.T, folder string) resmap.ResMap {
+// resources are what kustomize makes of a folder: one object of each kind, but of a kind that is not there.
+type resources struct {
+	deployment appsv1.Deployment
+	namespace  corev1.Namespace
+	class      schedulingv1.PriorityClass
+	seen       []string // kinds, with their versions
+}
+
+// add reads an object as the API server does with strict field validation; it returns what the server would refuse.
+func (r *resources) add(text []byte) error {
+	var id metav1.TypeMeta
+	if err := json.UnmarshalCaseSensitivePreserveInts(text, &id); err != nil {
+		return err
+	}
+	kind := id.APIVersion + " " + id.Kind
+	object := map[string]any{
+		"apps/v1 Deployment":                 &r.deployment,
+		"scheduling.k8s.io/v1 PriorityClass": &r.class,
+		"v1 Namespace":                       &r.namespace,
+	}[kind]
+	if object == nil || slices.Contains(r.seen, kind) {
+		return fmt.Errorf("%s is not a kind that is used here, or used twice", kind)
+	}
+	r.seen = append(r.seen, kind)
+	unknown, err := json.UnmarshalStrict(text, object)
+	return errors.Join(append(unknown, err)...)
+}
+
+// build returns what kustomize makes of a folder. The test fails if an API server would not read it.
+func build(t *testing.T, folder string) *resources {
 	t.Helper()
 	// In memory, because kustomize refuses files outside of its folder, and Bazel's runfiles are links to such.
 	disk := filesys.MakeFsInMemory()
-	for _, root := range []string{"base", "components", "overlays"} {
-		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() {
-				return err
-			}
-			content, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			return disk.WriteFile("/"+path, content)
-		})
-		if err != nil {
-			t.Fatal(err)
+	for _, pattern := range []string{"base/*.yaml", "components/*/*.yaml", "overlays/*/*.yaml"} {
+		files, err := filepath.Glob(pattern)
+		check(t, err)
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			check(t, err)
+			check(t, disk.WriteFile("/"+file, content))
 		}
 	}
 	if slices.Contains(combined, folder) {
@@ -70,78 +90,41 @@ func build(t *testing.T, folder string) resmap.ResMap {
 		for component := range strings.SplitSeq(folder, "-") {
 			kustomization += "  - ../components/" + component + "\n"
 		}
-		if err := disk.WriteFile("/"+folder+"/kustomization.yaml", []byte(kustomization)); err != nil {
-			t.Fatal(err)
+		check(t, disk.WriteFile("/"+folder+"/kustomization.yaml", []byte(kustomization)))
+	}
+	objects, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, "/"+folder)
+	check(t, err)
+	var r resources
+	for _, object := range objects.Resources() {
+		text, err := object.MarshalJSON()
+		check(t, err)
+		if err := r.add(text); err != nil {
+			t.Errorf("%s: %v", object.CurId(), err)
 		}
 	}
-	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, "/"+folder)
+	return &r
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resources
 }
 
-// strict reads a resource as the API server does with strict field validation; it returns what the server would refuse.
-func strict(text []byte) error {
-	var id metav1.TypeMeta
-	if err := json.UnmarshalCaseSensitivePreserveInts(text, &id); err != nil {
-		return err
-	}
-	object := map[string]any{
-		"apps/v1 Deployment":                 &appsv1.Deployment{},
-		"scheduling.k8s.io/v1 PriorityClass": &schedulingv1.PriorityClass{},
-		"v1 Namespace":                       &corev1.Namespace{},
-	}[id.APIVersion+" "+id.Kind]
-	if object == nil {
-		return fmt.Errorf("%s %s is not a kind that is used here", id.APIVersion, id.Kind)
-	}
-	unknown, err := json.UnmarshalStrict(text, object)
-	return errors.Join(append(unknown, err)...)
-}
-
-// decode reads the only resource of a kind into object; the test fails if there is none, or more than one.
-func decode(t *testing.T, resources resmap.ResMap, object any, kind string) {
-	t.Helper()
-	found := 0
-	for _, resource := range resources.Resources() {
-		if resource.GetKind() != kind {
-			continue
-		}
-		found++
-		text, err := resource.MarshalJSON()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := json.UnmarshalCaseSensitivePreserveInts(text, object); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if found != 1 {
-		t.Fatalf("there are %d resources of kind %s, want 1", found, kind)
-	}
-}
-
-func deployment(t *testing.T, resources resmap.ResMap) *appsv1.Deployment {
-	t.Helper()
-	var d appsv1.Deployment
-	decode(t, resources, &d, "Deployment")
-	return &d
-}
-
-// TestValid: every resource is of a kind that is known, has no field that Kubernetes does not know and none of a wrong type,
+// TestValid: every object is of a kind that is known, has no field that Kubernetes does not know and none of a wrong type,
 // and the Deployment selects the pods that it makes. What else a server refuses, tests/apiserver finds.
 func TestValid(t *testing.T) {
-	each(t, func(t *testing.T, _ string, resources resmap.ResMap) {
-		for _, resource := range resources.Resources() {
-			text, err := resource.MarshalJSON()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := strict(text); err != nil {
-				t.Errorf("%s: %v", resource.CurId(), err)
-			}
+	each(t, func(t *testing.T, folder string, r *resources) {
+		want := []string{"v1 Namespace", "apps/v1 Deployment"}
+		if has(folder, "fleet") {
+			want = append(want, "scheduling.k8s.io/v1 PriorityClass")
 		}
-		spec := deployment(t, resources).Spec
+		slices.Sort(want)
+		if got := slices.Sorted(slices.Values(r.seen)); !slices.Equal(got, want) {
+			t.Errorf("there are %q, want %q", got, want)
+		}
+		spec := r.deployment.Spec
 		if selector, err := metav1.LabelSelectorAsSelector(spec.Selector); err != nil || selector.Empty() ||
 			!selector.Matches(labels.Set(spec.Template.Labels)) {
 			t.Errorf("the selector %v does not match the pods' labels %v: %v", spec.Selector, spec.Template.Labels, err)
@@ -161,7 +144,7 @@ func TestStrict(t *testing.T) {
 		"unknown group": {`{"apiVersion": "extensions/v1beta1", "kind": "Deployment"}`, "extensions/v1beta1 Deployment is not"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := strict([]byte(test.text))
+			err := new(resources).add([]byte(test.text))
 			if test.says == "" && err != nil || test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)) {
 				t.Errorf("got the error %v, want one with %q", err, test.says)
 			}
@@ -177,17 +160,14 @@ func TestRestricted(t *testing.T) {
 		t.Fatal(err)
 	}
 	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
-	each(t, func(t *testing.T, _ string, resources resmap.ResMap) {
-		var namespace corev1.Namespace
-		decode(t, resources, &namespace, "Namespace")
-		if got := namespace.Labels[api.EnforceLevelLabel]; got != string(api.LevelRestricted) {
+	each(t, func(t *testing.T, _ string, r *resources) {
+		if got := r.namespace.Labels[api.EnforceLevelLabel]; got != string(api.LevelRestricted) {
 			t.Errorf("the namespace enforces %q, want %q", got, api.LevelRestricted)
 		}
-		pods := deployment(t, resources)
-		if pods.Namespace != namespace.Name {
-			t.Errorf("the pods are in the namespace %q, want %q", pods.Namespace, namespace.Name)
+		if r.deployment.Namespace != r.namespace.Name {
+			t.Errorf("the pods are in the namespace %q, want %q", r.deployment.Namespace, r.namespace.Name)
 		}
-		template := &pods.Spec.Template
+		template := &r.deployment.Spec.Template
 		verdict := policy.AggregateCheckResults(evaluator.EvaluatePod(level, &template.ObjectMeta, &template.Spec))
 		if !verdict.Allowed {
 			t.Errorf("not admitted: %s", verdict.ForbiddenDetail())
@@ -204,8 +184,8 @@ func TestRestricted(t *testing.T) {
 // TestLean: a pod has no token, no environment variables for services, an image by digest, small requests, and a grace
 // period that is short unless a proxy needs it.
 func TestLean(t *testing.T) {
-	each(t, func(t *testing.T, folder string, resources resmap.ResMap) {
-		pod := deployment(t, resources).Spec.Template
+	each(t, func(t *testing.T, folder string, r *resources) {
+		pod := r.deployment.Spec.Template
 		if token := pod.Spec.AutomountServiceAccountToken; token == nil || *token {
 			t.Error("the pod mounts a service account's token")
 		}
@@ -233,10 +213,8 @@ func TestLean(t *testing.T) {
 // TestFleet: the fleet preempts nobody, anything else preempts it, no node is added for it, and a roll-out needs no room for
 // more.
 func TestFleet(t *testing.T) {
-	resources := build(t, "overlays/fleet")
-	var class schedulingv1.PriorityClass
-	decode(t, resources, &class, "PriorityClass")
-	d := deployment(t, resources)
+	r := build(t, "overlays/fleet")
+	class, d := &r.class, &r.deployment
 	if d.Spec.Template.Spec.PriorityClassName != class.Name {
 		t.Errorf("the pods' priority class is %q, want %q", d.Spec.Template.Spec.PriorityClassName, class.Name)
 	}
@@ -264,8 +242,8 @@ func TestFleet(t *testing.T) {
 // TestComponents: what a folder is built from shows in its pods, and nothing else does: the fleet's priority, the marks by
 // which a mesh injects its proxy, and the shipped seccomp profile.
 func TestComponents(t *testing.T) {
-	each(t, func(t *testing.T, folder string, resources resmap.ResMap) {
-		pod := deployment(t, resources).Spec.Template
+	each(t, func(t *testing.T, folder string, r *resources) {
+		pod := r.deployment.Spec.Template
 		seccomp := pod.Spec.SecurityContext.SeccompProfile
 		for component, there := range map[string]bool{
 			"fleet":   pod.Spec.PriorityClassName != "",
@@ -291,9 +269,7 @@ func TestSandbox(t *testing.T) {
 	} {
 		t.Run(file, func(t *testing.T) {
 			content, err := os.ReadFile(filepath.Join("sandbox", file))
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			var got []string // without comments, indentation and empty lines
 			for line := range strings.Lines(string(content)) {
 				if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
