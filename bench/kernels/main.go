@@ -80,7 +80,7 @@ func run(ctx context.Context, chosen []machine, cache string, stdout io.Writer) 
 	}
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "architecture\tkernel\tpage\tversion\tsleeps\treaps\tSIGTERM\tseconds\tresult")
-	failed := false
+	var failed []string
 	for _, m := range chosen {
 		begin := time.Now()
 		seen, err := m.try(ctx, mirror, filepath.Join(cache, m.arch))
@@ -90,7 +90,9 @@ func run(ctx context.Context, chosen []machine, cache string, stdout io.Writer) 
 		if err != nil {
 			seen["result"] = err.Error()
 		}
-		failed = failed || seen["result"] != "ok"
+		if seen["result"] != "ok" {
+			failed = append(failed, m.arch)
+		}
 		fmt.Fprintf(os.Stderr, "%s: %s\n", m.arch, seen["result"])
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%s\n", m.arch, seen["kernel"], seen["page"], seen["version"],
 			seen["sleeps"], seen["reaps"], seen["SIGTERM"], time.Since(begin).Seconds(), seen["result"])
@@ -98,8 +100,8 @@ func run(ctx context.Context, chosen []machine, cache string, stdout io.Writer) 
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if failed {
-		return command.ErrFailed
+	if len(failed) > 0 {
+		return fmt.Errorf("no good result for %s", strings.Join(failed, ", "))
 	}
 	return nil
 }
