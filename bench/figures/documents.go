@@ -68,7 +68,7 @@ func code(text string) string {
 	return b.String()
 }
 
-// parts is a table of what the image of linux/amd64 is made of, and its documents.
+// parts is a table of what the image of linux/amd64 is made of.
 func parts(image v1.Image, row size.Row) (string, error) {
 	if row.Name != "linux/amd64" {
 		return "", fmt.Errorf("the first image is for %s, and the documents are about linux/amd64", row.Name)
@@ -86,14 +86,6 @@ func parts(image v1.Image, row size.Row) (string, error) {
 	}
 	defer uncompressed.Close()
 	archive, err := io.Copy(io.Discard, uncompressed)
-	if err != nil {
-		return "", err
-	}
-	config, err := image.RawConfigFile()
-	if err != nil {
-		return "", err
-	}
-	manifest, err := image.RawManifest()
 	if err != nil {
 		return "", err
 	}
@@ -120,7 +112,7 @@ func parts(image v1.Image, row size.Row) (string, error) {
 	if err := lib.Table(&table, rows); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s\nThe config:\n\n%s\nThe manifest:\n\n%s", code(table.String()), code(string(config)), code(string(manifest))), nil
+	return code(table.String()), nil
 }
 
 var (
