@@ -45,6 +45,7 @@ const slow = "#!/bin/bash\n" + `if [[ $1 == --version ]]; then for i in {1..35};
 const noGo = "#!/bin/bash\necho looking\necho no such module\nexit 1\n"
 
 func TestBazelw(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name     string
 		programs map[string]string // on PATH, or in the checkout if the name begins with "./"; by name
@@ -228,6 +229,7 @@ func TestBazelw(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			// Only sealed mode says more than a line, and only on Linux are the programs that it calls to be expected.
 			need.That(t, test.quiet || runtime.GOOS == "linux", "this machine does not run Linux")
 			dir, path := checkout(t, test.programs)
@@ -250,6 +252,7 @@ func TestBazelw(t *testing.T) {
 
 // --help is of bazelw itself, and says all that it heeds.
 func TestHelp(t *testing.T) {
+	t.Parallel()
 	dir, path := checkout(t, nil)
 	code, stdout, stderr := call(t, dir, []string{"PATH=" + path}, "--help")
 	if code != 0 || stderr != "" {
@@ -264,6 +267,7 @@ func TestHelp(t *testing.T) {
 
 // bazelw finds its checkout from wherever and by whatever name it is called.
 func TestWorkspace(t *testing.T) {
+	t.Parallel()
 	dir, path := checkout(t, map[string]string{"bazel": bazel(version)})
 	at, name := filepath.Split(dir)
 	for link, target := range map[string]string{"near": "bazelw", "sub/far": "../near"} {
@@ -289,6 +293,7 @@ func TestWorkspace(t *testing.T) {
 
 // A clone runs where git is set up to write the line ends of Windows.
 func TestLineEnds(t *testing.T) {
+	t.Parallel()
 	git := need.Program(t, "git", "git")
 	dir, path := checkout(t, map[string]string{"bazel": bazel(version)})
 	clone := filepath.Join(t.TempDir(), "clone")
@@ -342,6 +347,7 @@ exit 7
 
 // Sealed mode takes the Bazel that Debian has, and says so if it is not that of .bazelversion; but not if the user asks for another.
 func TestSealed(t *testing.T) {
+	t.Parallel()
 	need.That(t, runtime.GOOS == "linux", "this machine does not run Linux")
 	const prepared = "sealed mode: prepared here before"
 	for _, test := range []struct {
@@ -365,6 +371,7 @@ func TestSealed(t *testing.T) {
 		{"its version, as GNU has it", "1.3.0", nil, []string{"version", "--gnu_format"}, 0, "bazel 1.3.0\n", prepared},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			dir, path := checkout(t, sealedMode)
 			env := append(test.env, "PATH="+path, "DEBIAN="+test.debian)
 			if code, _, stderr := call(t, dir, env[len(test.env):], "--sealed", "build"); code != 7 {

@@ -16,6 +16,7 @@ import (
 
 // A download that brings nothing more is given up.
 func TestStopped(t *testing.T) {
+	t.Parallel()
 	dir, path := checkout(t, map[string]string{"bazelisk": "#!/bin/bash\nexec sleep 1000\n"})
 	code, _, stderr := call(t, dir, []string{"PATH=" + path, "BAZELW_PATIENCE=1"}, "--online", "info")
 	if want := "bazelisk does not give Bazel " + version; code != 36 || !strings.Contains(stderr, want) {
@@ -25,6 +26,7 @@ func TestStopped(t *testing.T) {
 
 // A download shows on a terminal how far it is.
 func TestProgress(t *testing.T) {
+	t.Parallel()
 	dir, path := checkout(t, map[string]string{"bazelisk": slow + bazel(version)})
 	terminal, name := openTerminal(t)
 	stderr, err := os.OpenFile(name, os.O_WRONLY|unix.O_NOCTTY, 0)
