@@ -11,6 +11,7 @@ import (
 
 	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/targets"
 )
 
 // TestContainerd: containerd runs the image, started by ctr, and keeps every promise.
@@ -84,7 +85,7 @@ func daemon(t *testing.T, socket, name string, args ...string) {
 // that it was built with, and calls it reference.
 func (d *containerd) load(t *testing.T, namespace string) {
 	t.Helper()
-	run(t, d.ctr, d.args(namespace, "images", "import", file(t, "PAUSE_ARCHIVE"))...)
+	run(t, d.ctr, d.args(namespace, "images", "import", targets.File(t, "PAUSE_ARCHIVE"))...)
 	// With the CRI it also has a name that is a digest; names come sorted.
 	names := strings.Fields(run(t, d.ctr, d.args(namespace, "images", "list", "--quiet")...))
 	run(t, d.ctr, d.args(namespace, "images", "tag", names[0], reference)...)

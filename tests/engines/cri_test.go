@@ -19,6 +19,7 @@ import (
 	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/proc"
+	"example.com/pause/tests/lib/targets"
 )
 
 // TestSandbox: containerd, configured as deploy/sandbox says and asked through the Container Runtime Interface as the
@@ -64,7 +65,7 @@ func TestSandbox(t *testing.T) {
 			profile *cri.SecurityProfile
 		}{
 			{"DefaultSeccomp", &cri.SecurityProfile{ProfileType: cri.SecurityProfile_RuntimeDefault}},
-			{"ShippedSeccomp", &cri.SecurityProfile{ProfileType: cri.SecurityProfile_Localhost, LocalhostRef: file(t, "PAUSE_SECCOMP")}},
+			{"ShippedSeccomp", &cri.SecurityProfile{ProfileType: cri.SecurityProfile_Localhost, LocalhostRef: targets.File(t, "PAUSE_SECCOMP")}},
 		} {
 			t.Run(network.name+"/"+seccomp.name, func(t *testing.T) {
 				if network.mode == cri.NamespaceMode_POD {
@@ -229,9 +230,9 @@ func link(t *testing.T, pid proc.PID, name string) string {
 // need besides.
 func criConfig(t *testing.T, major int, plugins, conf string) string {
 	t.Helper()
-	path, runtime := file(t, "PAUSE_CONTAINERD_2"), "io.containerd.cri.v1.runtime"
+	path, runtime := targets.File(t, "PAUSE_CONTAINERD_2"), "io.containerd.cri.v1.runtime"
 	if major < 2 {
-		path, runtime = file(t, "PAUSE_CONTAINERD_1"), "io.containerd.grpc.v1.cri"
+		path, runtime = targets.File(t, "PAUSE_CONTAINERD_1"), "io.containerd.grpc.v1.cri"
 	}
 	shipped, err := os.ReadFile(path)
 	check(t, err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/pause/tests/lib/proc"
+	"example.com/pause/tests/lib/targets"
 )
 
 // gracePeriod is what Docker and Podman grant a container between SIGTERM and SIGKILL; Kubernetes grants thirty seconds.
@@ -46,7 +47,7 @@ func promises(t *testing.T, e engine) {
 		filtered bool
 	}{
 		{unnamed, "", e.filters()},
-		{"ShippedSeccomp", file(t, "PAUSE_SECCOMP"), true},
+		{"ShippedSeccomp", targets.File(t, "PAUSE_SECCOMP"), true},
 	} {
 		t.Run(profile.name, func(t *testing.T) {
 			c := e.start(t, profile.path)

@@ -14,21 +14,12 @@ import (
 // reference is the name that engines get to know the image by; the shipped configuration uses it too.
 const reference = "registry.example.com/pause:1.0"
 
-// file returns the path that the environment variable env has, as runfile or as path: what BUILD.bazel hands over.
-func file(t *testing.T, env string) string {
-	t.Helper()
-	need.That(t, os.Getenv(env) != "", env+" is not set: bazel test sets it")
-	path, err := targets.Locate(env)
-	check(t, err)
-	return path
-}
-
 // layout returns the path of the image's OCI layout.
 func layout(t *testing.T) string {
 	t.Helper()
 	_, ok := targets.Host()
 	need.That(t, ok, "the image is not built for the architecture of this machine")
-	return file(t, "PAUSE_LAYOUT")
+	return targets.File(t, "PAUSE_LAYOUT")
 }
 
 // digest returns the digest of the image index.

@@ -12,6 +12,7 @@ import (
 	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/proc"
+	"example.com/pause/tests/lib/targets"
 )
 
 // TestPodman: podman runs the image and keeps every promise.
@@ -28,7 +29,7 @@ func TestPodmanBuild(t *testing.T) {
 	isolated(t)
 	e, policy := podman(t)
 	dir := temp(t)
-	base, err := filepath.EvalSymlinks(file(t, "PAUSE_DERIVED"))
+	base, err := filepath.EvalSymlinks(targets.File(t, "PAUSE_DERIVED"))
 	check(t, err)
 	for name, content := range map[string]string{
 		"Containerfile": "FROM oci:" + base + "\nCOPY one /one\nCOPY two /two\n", "one": "1", "two": "2",
@@ -102,7 +103,7 @@ func (e cli) run(t *testing.T, args ...string) string {
 // load loads the image as its file for this machine has it, and calls it reference.
 func (e cli) load(t *testing.T, options ...string) {
 	t.Helper()
-	said := e.run(t, append([]string{"load", "--input", file(t, "PAUSE_TARBALL")}, options...)...)
+	said := e.run(t, append([]string{"load", "--input", targets.File(t, "PAUSE_TARBALL")}, options...)...)
 	// Loaded image: pause:latest
 	words := strings.Fields(said)
 	e.run(t, "tag", words[len(words)-1], reference)

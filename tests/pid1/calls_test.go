@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/pid1"
 	"example.com/pause/tests/lib/targets"
 )
@@ -72,11 +71,7 @@ func (s subject) filter(otherwise uint32, rules ...pid1.Rule) []unix.SockFilter 
 // architectures; whatever else it allows, it allows for the engine's sake and says so.
 func TestShippedProfile(t *testing.T) {
 	t.Parallel()
-	const env = "PAUSE_SECCOMP"
-	need.That(t, os.Getenv(env) != "", env+" is not set: it names deploy/seccomp/pause.json")
-	path, err := targets.Locate(env)
-	check(t, err)
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(targets.File(t, "PAUSE_SECCOMP"))
 	check(t, err)
 	var profile struct {
 		DefaultAction string `json:"defaultAction"`

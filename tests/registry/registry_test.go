@@ -48,20 +48,11 @@ func platforms() (all []v1.Platform) {
 	return all
 }
 
-// file returns the path that the environment variable env has: what BUILD.bazel hands over.
-func file(t *testing.T, env string) string {
-	t.Helper()
-	need.That(t, os.Getenv(env) != "", env+" is not set: bazel test sets it")
-	path, err := targets.Locate(env)
-	check(t, err)
-	return path
-}
-
 // folder returns the path of the OCI layout that the environment variable env has, and the digest of what is in it. Bazel's
 // sandbox has a link in the place of every file, which go-containerregistry takes for an attack; the path is where they lead.
 func folder(t *testing.T, env string) (dir, digest string) {
 	t.Helper()
-	marker, err := filepath.EvalSymlinks(filepath.Join(file(t, env), "index.json"))
+	marker, err := filepath.EvalSymlinks(filepath.Join(targets.File(t, env), "index.json"))
 	check(t, err)
 	dir = filepath.Dir(marker)
 	return dir, digestIn(t, dir)
@@ -95,7 +86,7 @@ func open(registry http.Handler) http.Handler { return registry }
 // push runs the program; env is added to an environment without credentials.
 func push(t *testing.T, env []string, args ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), file(t, "PAUSE_PUSH"), args...)
+	cmd := exec.CommandContext(t.Context(), targets.File(t, "PAUSE_PUSH"), args...)
 	home := t.TempDir()
 	cmd.Env = append([]string{"HOME=" + home, "DOCKER_CONFIG=" + home, "XDG_RUNTIME_DIR=" + home}, env...)
 	if out, err := cmd.CombinedOutput(); err != nil {

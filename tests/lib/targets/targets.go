@@ -147,16 +147,10 @@ func (t Target) CallName(n uint64) string {
 	return fmt.Sprintf("system call %d", n)
 }
 
-// Binary returns the absolute path of the binary for t. It skips the test, as package need does, where the environment
-// does not say where the binary is, and fails it where the environment says so but there is none.
+// Binary returns the absolute path of the binary for t, as File does.
 func (t Target) Binary(tb testing.TB) string {
 	tb.Helper()
-	need.That(tb, os.Getenv(t.Env()) != "", t.Env()+" is not set: it names the pause binary for linux/"+t.Arch)
-	path, err := Locate(t.Env())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return path
+	return File(tb, t.Env())
 }
 
 // FindEmulator returns the path of the qemu-user program for t, or skips or fails the test as package need does.
@@ -171,6 +165,18 @@ func (t Target) FindEmulator(tb testing.TB) string {
 	return ""
 }
 
+// File returns the absolute path of the file or folder that the environment variable env names, as Locate does. It skips the
+// test, as package need does, where env is not set, and fails it where nothing is there.
+func File(tb testing.TB, env string) string {
+	tb.Helper()
+	need.That(tb, os.Getenv(env) != "", env+" is not set: bazel test says with it where a file is that it has built")
+	path, err := Locate(env)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
 // Locate returns the absolute path of the file or folder that the environment variable env names: a path in Bazel's
 // runfiles (as $(rlocationpath) prints it) or an ordinary one. It is an error if env is not set or nothing is there.
 func Locate(env string) (string, error) {
@@ -178,11 +184,6 @@ func Locate(env string) (string, error) {
 	if value == "" {
 		return "", fmt.Errorf("%s is not set", env)
 	}
-	return Resolve(value)
-}
-
-// Resolve is Locate for a value that did not come from the environment.
-func Resolve(value string) (string, error) {
 	if path, err := runfiles.Rlocation(value); err == nil {
 		if _, err := os.Stat(path); err == nil {
 			return path, nil
