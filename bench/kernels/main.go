@@ -1,5 +1,3 @@
-//go:build linux
-
 // Command kernels boots Debian's kernels in an emulator, one for each architecture, and runs the image's program in each as
 // PID 1 of a namespace: qemu-user, which the tests use, emulates the processor and not the kernel.
 package main
