@@ -40,7 +40,7 @@ func group() *Command {
 	nothing := func(context.Context, []string, io.Writer) error { return nil }
 	return &Command{
 		Name: "group", Call: "go run ./group", Summary: "Has others.", Examples: []string{"go run ./group add"},
-		Commands: []*Command{add, {Name: "remove", Arguments: "A B", Run: nothing}},
+		Commands: []*Command{add, {Name: "remove", Arguments: "A B", Run: nothing}, {Name: "list", Run: nothing}},
 	}
 }
 
@@ -65,6 +65,8 @@ func TestCommandLines(t *testing.T) {
 		"group --help":                    {0, "Commands (COMMAND --help says more):\n  add        Counts.\n  remove"},
 		"group add --help":                {0, "Usage: go run ./group add [FLAGS] FILE..."},
 		"group add --output o f":          {0, "o 7 [] [f]"},
+		"group list":                      {0, ""},
+		"group list x":                    {2, `group list: unexpected argument "x"; there are only flags`},
 		"group remove a b":                {0, ""},
 		"group add --output o":            {2, "want FILE... after"},
 		"group":                           {2, "group: want a command, not []; --help lists them"},
@@ -79,6 +81,7 @@ func TestCommandLines(t *testing.T) {
 			c = group()
 		}
 		var stdout, stderr bytes.Buffer
+		c.Flags.SetOutput(&stderr)
 		code := c.Execute(t.Context(), words[1:], &stdout, &stderr)
 		got, other := &stdout, &stderr
 		if code != 0 {

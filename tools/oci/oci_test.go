@@ -317,6 +317,7 @@ func TestRefuses(t *testing.T) {
 		"other type":         {minimalManifest, `image.manifest`, `image.index`, "calls itself"},
 		"subject":            {minimalManifest, `{`, `{"subject":{},`, "has a subject"},
 		"embedded data":      {minimalManifest, `"size":1024`, `"data":"","size":1024`, "data in a descriptor"},
+		"other size":         {minimalManifest, `"size":1024`, `"size":1023`, "has 1024 bytes, and its descriptor says 1023"},
 		"negative size":      {minimalManifest, `"size":1024`, `"size":-1`, "is not a number of bytes"},
 		"fractional size":    {minimalManifest, `"size":1024`, `"size":1024.5`, "is not a number of bytes"},
 		"path":               {minimalManifest, `LAYER`, `sha256:../../../etc/passwd`, "is not supported"},
@@ -382,6 +383,11 @@ func TestArchives(t *testing.T) {
 	if err := os.WriteFile(docker, write(root.Images[0].DockerArchive, "pause:1.0.0"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	names := t.TempDir()
+	unpack(t, names, write(root.Images[0].DockerArchive))
+	if gzipped, err := filepath.Glob(filepath.Join(names, "*.tar.gz")); err != nil || len(gzipped) != 1 {
+		t.Errorf("there are %q (%v); want one layer that is called .tar.gz", gzipped, err)
+	}
 	tag, err := name.NewTag("pause:1.0.0")
 	if err != nil {
 		t.Fatal(err)
@@ -416,6 +422,9 @@ func unpack(t *testing.T, dir string, archive []byte) {
 		}
 		if err != nil {
 			t.Fatal(err)
+		}
+		if header.Mode != 0o644 || header.Uid != 0 || header.Gid != 0 || header.ModTime.Unix() != 0 || header.Format != tar.FormatUSTAR {
+			t.Errorf("an entry depends on more than the image: %+v", header)
 		}
 		content, err := io.ReadAll(r)
 		if err != nil {
@@ -480,11 +489,13 @@ func TestArtifact(t *testing.T) {
 	}
 }
 
+func digestOf(content []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(content)) }
+
 // A golden file begins with the digest, has the documents without loss, and a dump of a small layer without rows of zeros.
 func TestGolden(t *testing.T) {
 	dir, _, manifest := canonicalOf(t, imagetest.Layout(t, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: "amd64"},
 		imagetest.Gzip(t, imagetest.Tar(t, imagetest.File{Name: "pause", Content: strings.Repeat("\x00", 600) + "end"})),
-		imagetest.Gzip(t, make([]byte, maxDump+512)))))
+		imagetest.Gzip(t, bytes.Repeat([]byte("x"), maxDump+512)))))
 	image := mustOpen(t, dir)
 	var out bytes.Buffer
 	if err := image.Golden(&out); err != nil {
@@ -506,11 +517,15 @@ func TestGolden(t *testing.T) {
 		fmt.Sprintf("\nlayer: %d bytes, %s\narchive: 2560 bytes, sha256:", image.Layers[0].Size, image.Layers[0].Digest),
 		"\n00000000  70 61 75 73 65 00 00 00  00 00 00 00 00 00 00 00  |pause...........|\n00000060 ",
 		"\n00000450  00 00 00 00 00 00 00 00  65 6e 64 00 00 00 00 00  |........end.....|\n",
-		fmt.Sprintf("\nlayer: %d bytes, %s\narchive: 16896 bytes, sha256:", image.Layers[1].Size, image.Layers[1].Digest),
+		fmt.Sprintf("\nlayer: %d bytes, %s\narchive: 16896 bytes, %s\n", image.Layers[1].Size, image.Layers[1].Digest,
+			digestOf(bytes.Repeat([]byte("x"), maxDump+512))),
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
+	}
+	if strings.Contains(text, "xxxx") {
+		t.Errorf("a large layer is there as a dump:\n%s", text)
 	}
 	if strings.Contains(text, "00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00") || !strings.HasSuffix(text, "\n") {
 		t.Errorf("a row of zeros, or no line end:\n%s", text)

@@ -5,8 +5,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"debug/elf"
-	"encoding/binary"
 	"io"
 	"os"
 	"path/filepath"
@@ -20,28 +18,19 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// File is an entry of a layer. The zero values of Type and Format are a regular file in USTAR.
+// File is a regular file in a layer.
 type File struct {
-	Name, Content, Link string
-	Mode                int64
-	UID, GID            int
-	Type                byte
+	Name, Content string
+	Mode          int64
 }
 
-// Tar returns the tar archive of files, in USTAR where that can hold them, with every time zero.
+// Tar returns the tar archive of files, in USTAR, with every time zero.
 func Tar(t testing.TB, files ...File) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	for _, f := range files {
-		kind := f.Type
-		if kind == 0 {
-			kind = tar.TypeReg
-		}
-		header := &tar.Header{
-			Typeflag: kind, Name: f.Name, Linkname: f.Link, Mode: f.Mode, Uid: f.UID, Gid: f.GID,
-			Size: int64(len(f.Content)), Format: tar.FormatUSTAR,
-		}
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: f.Name, Mode: f.Mode, Size: int64(len(f.Content)), Format: tar.FormatUSTAR}
 		if err := w.WriteHeader(header); err != nil {
 			t.Fatal(err)
 		}
@@ -70,31 +59,6 @@ func Gzip(t testing.TB, data []byte) []byte {
 		t.Fatal(err)
 	}
 	return out.Bytes()
-}
-
-// ELF returns an ELF header for the machine, class and byte order, and nothing else.
-func ELF(t testing.TB, machine elf.Machine, class elf.Class, order binary.ByteOrder) string {
-	t.Helper()
-	data := elf.ELFDATA2LSB
-	if order == binary.BigEndian {
-		data = elf.ELFDATA2MSB
-	}
-	ident := [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(class), byte(data), byte(elf.EV_CURRENT)}
-	var header any = &elf.Header64{
-		Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(machine), Version: uint32(elf.EV_CURRENT),
-		Ehsize: 64, Phentsize: 56,
-	}
-	if class == elf.ELFCLASS32 {
-		header = &elf.Header32{
-			Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(machine), Version: uint32(elf.EV_CURRENT),
-			Ehsize: 52, Phentsize: 32,
-		}
-	}
-	var out bytes.Buffer
-	if err := binary.Write(&out, order, header); err != nil {
-		t.Fatal(err)
-	}
-	return out.String()
 }
 
 // Image returns an OCI image with the config and the layers, each a gzip-compressed tar.
