@@ -3,7 +3,8 @@
 _MODULE = "github.com/bazelbuild/buildtools"
 
 def _buildozer_binary_impl(rctx):
-    version = [line.split()[1] for line in rctx.read(Label("@pause//:go.mod")).split("\n") if line.strip().startswith(_MODULE + " ")]
+    lines = [line.strip().split(" ") for line in rctx.read(Label("@pause//:go.mod")).split("\n")]
+    version = [line[1] for line in lines if line[0] == _MODULE]
     if not version:
         fail("go.mod does not name {}, which buildozer is part of".format(_MODULE))
     root = rctx.path(Label("@rules_go//:MODULE.bazel")).realpath.dirname.dirname
