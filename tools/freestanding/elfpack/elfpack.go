@@ -276,6 +276,9 @@ func checkCovered(section *elf.Section, symbols []elf.Symbol) error {
 }
 
 // write returns the packed file.
+//
+// It has no section headers, but e_shentsize says how large one would be: the linkers write it so, and ClamAV calls a program
+// broken that has another size there, 0 too. The kernel does not read it.
 func write(f *elf.File, page uint64, flags uint32, code []byte) ([]byte, error) {
 	ident := [elf.EI_NIDENT]byte{
 		0x7f, 'E', 'L', 'F',
@@ -290,7 +293,7 @@ func write(f *elf.File, page uint64, flags uint32, code []byte) ([]byte, error) 
 		headers = []any{
 			&elf.Header32{
 				Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(f.Machine), Version: uint32(elf.EV_CURRENT),
-				Entry: uint32(f.Entry), Phoff: 52, Flags: flags, Ehsize: 52, Phentsize: 32, Phnum: 2,
+				Entry: uint32(f.Entry), Phoff: 52, Flags: flags, Ehsize: 52, Phentsize: 32, Phnum: 2, Shentsize: 40,
 			},
 			&elf.Prog32{
 				Type: uint32(elf.PT_LOAD), Vaddr: base, Paddr: base, Filesz: uint32(size), Memsz: uint32(size),
@@ -303,7 +306,7 @@ func write(f *elf.File, page uint64, flags uint32, code []byte) ([]byte, error) 
 		headers = []any{
 			&elf.Header64{
 				Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(f.Machine), Version: uint32(elf.EV_CURRENT),
-				Entry: f.Entry, Phoff: 64, Flags: flags, Ehsize: 64, Phentsize: 56, Phnum: 2,
+				Entry: f.Entry, Phoff: 64, Flags: flags, Ehsize: 64, Phentsize: 56, Phnum: 2, Shentsize: 64,
 			},
 			&elf.Prog64{
 				Type: uint32(elf.PT_LOAD), Vaddr: base, Paddr: base, Filesz: size, Memsz: size,

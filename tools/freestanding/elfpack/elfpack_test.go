@@ -51,6 +51,15 @@ func TestPack(t *testing.T) {
 			if !bytes.Equal(packed[at:at+4], linked[at:at+4]) {
 				t.Errorf("e_flags are %#x; the linker's are %#x", packed[at:at+4], linked[at:at+4])
 			}
+			// e_ehsize, e_phentsize, e_phnum, e_shentsize, e_shnum and e_shstrndx follow.
+			sizes := [6]uint16{64, 56, 2, 64, 0, 0}
+			if want.Class == elf.ELFCLASS32 {
+				sizes = [6]uint16{52, 32, 2, 40, 0, 0}
+			}
+			var got [6]uint16
+			if _, err := binary.Decode(packed[at+4:], f.ByteOrder, &got); err != nil || got != sizes {
+				t.Errorf("sizes and numbers of headers are %v (%v); want %v", got, err, sizes)
+			}
 			load := f.Progs[0]
 			if load.Align != want.PageSize || load.Off != 0 || load.Vaddr%load.Align != 0 || load.Filesz != uint64(len(packed)) || load.Memsz != load.Filesz {
 				t.Errorf("PT_LOAD is %+v; want the whole file of %d bytes, aligned to %#x", load.ProgHeader, len(packed), want.PageSize)
