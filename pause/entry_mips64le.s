@@ -11,9 +11,10 @@ TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	// BGEZAL R0: a call over the delay slot and the version, to get the address of the latter. As a word, because the
 	// assembler would fill the delay slot with nothing.
 	WORD $(0x04110001+VERSION_WORDS)
-	MOVV R29, -72(R29)     // s; it will be 8(R29)
+	SUBVU $256, R29        // 80 would do, but does not compress as well.
 	VERSION
-	SUBVU $80, R29
+	ADDVU $256, R29, g     // s. The compiler uses g for nothing else, and the kernel keeps it.
+	MOVV g, 8(R29)
 	MOVV R31, 16(R29)      // text
 	JAL main·start(SB)
 	// Both start and next return to here: neither changes the link register.
@@ -23,8 +24,7 @@ TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	MOVV 64(R29), R7       // d
 	MOVV 72(R29), R2       // the number
 	MOVV R7, 32(R29)       // d
-	ADDVU R29, R7, R1      // s, moved by d
-	ADDVU $80, R1
+	ADDVU g, R7, R1        // s, moved by d
 	MOVV R1, 16(R29)
 	SYSCALL
 	SUBVU R2, R0, R1

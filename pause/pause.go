@@ -50,7 +50,7 @@ type stack struct {
 //	sigsetSize   rt_sigprocmask                   0
 //	sigsetSize   rt_sigtimedwait                  the signal
 //	0            wait4                            the child, or 0 if none has ended
-//	1            write                            the length
+//	the length   write                            the length
 //	s            exit_group                       none; it only returns if it was refused
 //
 // A result from -4095 to -1 is the negated error number.
@@ -58,13 +58,15 @@ type stack struct {
 // next decides what comes after a system call. a is its result and d its fourth argument. s is the stack of start, moved
 // by d bytes: the assembly adds them. That costs no more than a move, and is how a refused exit ends; see there.
 //
-// The labels save bytes: what is behind them is reached from two places, and the compiler would write it out twice.
+// Each call has a return of its own: returns are alike, so that they compress to little. sharedReturn is true where it is
+// shorter to jump to another's. What two places lead to has a label, because the compiler would write it out twice.
 //
 //go:nosplit
 func next(a uintptr, s *stack, _, d uintptr) (_, _, _, _, _ uintptr) {
 	result := int(a)
 	nr := uintptr(sysExitGroup)
-	if d == 0 { // wait4
+	switch d {
+	case 0: // wait4
 		if result > 0 {
 			goto reap // One was reaped; there may be more.
 		}
@@ -73,9 +75,12 @@ func next(a uintptr, s *stack, _, d uintptr) (_, _, _, _, _ uintptr) {
 			a = uintptr(unsafe.Pointer(s))
 			d = sigsetSize
 			nr = sysSigtimedwait
-			goto call
+			if sharedReturn {
+				goto call
+			}
+			return a, 0, 0, d, nr // rt_sigtimedwait(s, nil, nil, sigsetSize)
 		}
-	} else if d == sigsetSize { // rt_sigprocmask or rt_sigtimedwait
+	case sigsetSize: // rt_sigprocmask or rt_sigtimedwait
 		// The signals are blocked now, so those that end from here on cannot be missed: look for those that had ended
 		// before. One SIGCHLD can stand for many children; reap them all. EINTR is what a stop, a trace or a freezer
 		// leaves behind: to look for children then does no harm. EAGAIN means that the time is up; here it never is.
@@ -93,7 +98,7 @@ func next(a uintptr, s *stack, _, d uintptr) (_, _, _, _, _ uintptr) {
 	a >>= unsafe.Sizeof(a)*8 - 1
 	d = uintptr(unsafe.Pointer(s))
 call:
-	return a, 0, 0, d, nr // rt_sigtimedwait(s, nil, nil, sigsetSize) or exit_group(a)
+	return a, 0, 0, d, nr // exit_group(a), or the call that jumps here
 reap:
 	return ^uintptr(0), 0, wNOHANG, 0, sysWait4 // wait4(-1, nil, WNOHANG, nil)
 }
@@ -103,10 +108,12 @@ reap:
 //
 //go:nosplit
 func start(s *stack, text, _, _ uintptr) (a, b, c, d, nr uintptr) {
-	// The odd form of the comparison lets the compiler load two bytes at once where the architecture can.
-	if s.argc == 2 && uint16(s.argv1[0])|uint16(s.argv1[1])<<8 == '-'|'v'<<8 && s.argv1[2] == 0 {
+	// The compiler makes no string. It compares bytes, or several at once where the architecture can load them so.
+	if s.argc == 2 && string(s.argv1[:]) == "-v\x00" {
 		const stdout = 1
-		return stdout, text, uintptr(len(version)), stdout, sysWrite
+		// The length is the state, too: one constant less. A text as long as a signal set makes next take the write for a
+		// call for signals. It leaves all the same, because no length up to that is SIGCHLD's number.
+		return stdout, text, uintptr(len(version)), uintptr(len(version)), sysWrite
 	}
 	*(*uint64)(unsafe.Pointer(s)) = 1<<(sigINT-1) | 1<<(sigTERM-1) | 1<<(sigCHLD-1)
 	if sigsetSize > 8 {

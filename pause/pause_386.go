@@ -12,4 +12,7 @@ const (
 	sigBlock        = 0
 	sigCHLD         = 17
 	sigsetSize      = 8 // bytes
+
+	// sharedReturn says whether next is shorter, compressed, with one return for two calls.
+	sharedReturn = false
 )

@@ -12,4 +12,7 @@ const (
 	sigBlock        = 1
 	sigCHLD         = 18
 	sigsetSize      = 16 // bytes
+
+	// sharedReturn says whether next is shorter, compressed, with one return for two calls.
+	sharedReturn = true
 )
