@@ -7,7 +7,6 @@ ANNOTATIONS = {
     "org.opencontainers.image.base.name": "scratch",
     "org.opencontainers.image.description": "A pause container of less than 1,024 bytes: sleeps, reaps orphans, honours SIGTERM",
     "org.opencontainers.image.licenses": "Apache-2.0",
-    "org.opencontainers.image.source": "https://example.com/pause",
     "org.opencontainers.image.title": "pause",
     "org.opencontainers.image.version": VERSION,
 }
