@@ -136,27 +136,30 @@ func TestElflint(t *testing.T) {
 // GNU tar and libarchive read the layer without a warning, and find in it one file, whose owner is root, whose date is 0, that
 // everybody may run and nobody write.
 func TestTar(t *testing.T) {
-	for name, pkg := range map[string]string{"tar": "tar", "bsdtar": "libarchive-tools"} {
+	type file struct{ program, archive, arch string }
+	var files []file
+	for _, target := range targets.All() {
+		program := program(t, target)
+		blob, err := layer.Build("pause", program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file{string(program), put(t, "layer.tar.gz", blob), target.Arch})
+	}
+	for name, test := range map[string]struct{ pkg, want string }{
+		"tar":    {"tar", "-r-xr-xr-x 0/0 %d 1970-01-01 00:00 pause"},
+		"bsdtar": {"libarchive-tools", "-r-xr-xr-x 0 0 0 %d Jan 1 1970 pause"},
+	} {
 		t.Run(name, func(t *testing.T) {
-			tar := need.Program(t, name, pkg)
-			for _, target := range targets.All() {
-				program := program(t, target)
-				blob, err := layer.Build("pause", program)
-				if err != nil {
-					t.Fatal(err)
-				}
-				archive := put(t, "layer.tar.gz", blob)
-				listing, code := run(t, tar, "-tvzf", archive)
+			tar := need.Program(t, name, test.pkg)
+			for _, f := range files {
+				listing, code := run(t, tar, "-tvzf", f.archive)
 				listing = strings.Join(strings.Fields(listing), " ")
-				want := fmt.Sprintf("-r-xr-xr-x 0/0 %d 1970-01-01 00:00 pause", len(program))
-				if name == "bsdtar" {
-					want = fmt.Sprintf("-r-xr-xr-x 0 0 0 %d Jan 1 1970 pause", len(program))
+				if want := fmt.Sprintf(test.want, len(f.program)); listing != want || code != 0 {
+					t.Errorf("%s: %s lists %q and exits with %d; want %q", f.arch, name, listing, code, want)
 				}
-				if listing != want || code != 0 {
-					t.Errorf("%s: %s lists %q and exits with %d; want %q", target.Arch, name, listing, code, want)
-				}
-				if content, code := run(t, tar, "-xzOf", archive); code != 0 || content != string(program) {
-					t.Errorf("%s: %s unpacks %d bytes and exits with %d; want the program of %d bytes", target.Arch, name, len(content), code, len(program))
+				if content, code := run(t, tar, "-xzOf", f.archive); code != 0 || content != f.program {
+					t.Errorf("%s: %s unpacks %d bytes and exits with %d; want the program of %d bytes", f.arch, name, len(content), code, len(f.program))
 				}
 			}
 		})
