@@ -28,7 +28,7 @@ func headers(target targets.Target, bytes int) []any {
 		return []any{
 			elf.Header32{
 				Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(target.Machine), Version: uint32(elf.EV_CURRENT),
-				Entry: base + ehsize + 2*phentsize, Phoff: ehsize, Flags: target.Flags, Ehsize: ehsize, Phentsize: phentsize, Phnum: 2,
+				Entry: base + ehsize + 2*phentsize, Phoff: ehsize, Flags: target.Flags, Ehsize: ehsize, Phentsize: phentsize, Phnum: 2, Shentsize: 40,
 			},
 			elf.Prog32{
 				Type: uint32(elf.PT_LOAD), Flags: code, Vaddr: base, Paddr: base, Filesz: uint32(bytes), Memsz: uint32(bytes), Align: uint32(target.PageSize),
@@ -40,7 +40,7 @@ func headers(target targets.Target, bytes int) []any {
 	return []any{
 		elf.Header64{
 			Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(target.Machine), Version: uint32(elf.EV_CURRENT),
-			Entry: base + ehsize + 2*phentsize, Phoff: ehsize, Flags: target.Flags, Ehsize: ehsize, Phentsize: phentsize, Phnum: 2,
+			Entry: base + ehsize + 2*phentsize, Phoff: ehsize, Flags: target.Flags, Ehsize: ehsize, Phentsize: phentsize, Phnum: 2, Shentsize: 64,
 		},
 		elf.Prog64{
 			Type: uint32(elf.PT_LOAD), Flags: code, Vaddr: base, Paddr: base, Filesz: uint64(bytes), Memsz: uint64(bytes), Align: target.PageSize,
