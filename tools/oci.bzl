@@ -71,10 +71,12 @@ oci_push and, as base, into oci_image.""",
 )
 
 def _oci_archive_impl(ctx):
-    output = ctx.actions.declare_file(ctx.label.name + ".tar")
+    output = ctx.actions.declare_file(ctx.label.name + (".txt" if ctx.attr.text else ".tar"))
     image = ctx.attr.image[ImageInfo].layout
     args = ctx.actions.args()
     args.add("archive")
+    if ctx.attr.text:
+        args.add("--text")
     args.add_all([image], before_each = "--image", expand_directories = False)
     args.add_all(ctx.attr.repo_tags, before_each = "--repo-tag")
     args.add("--output", output)
@@ -92,6 +94,7 @@ oci_archive = rule(
     attrs = {
         "image": _IMAGE,
         "repo_tags": attr.string_list(doc = "References to call it by, each with a tag, such as pause:1.0.0."),
+        "text": attr.bool(doc = "Whether to write NAME.txt in place of NAME.tar: the archive, compressed by gzip, as one line of base64."),
         "_oci": _OCI,
     },
     doc = """Writes NAME.tar, an image or a whole index as an OCI layout in a tar archive (image-spec, "Image Layout").

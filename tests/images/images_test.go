@@ -9,12 +9,14 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"debug/elf"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -203,6 +205,36 @@ func TestImages(t *testing.T) {
 		}
 		for _, problem := range images[n].problems(e.Platform.Architecture, e.Platform.Variant, golden(t, e.Platform.Architecture)) {
 			t.Errorf("%s: %s", e.Platform.Architecture, problem)
+		}
+	}
+}
+
+// The line of text holds this machine's image, and is short enough to be pasted.
+func TestText(t *testing.T) {
+	line, err := os.ReadFile(targets.File(t, "PAUSE_TEXT"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.TrimSuffix(string(line), "\n")
+	if most := 1480; runtime.GOARCH == "amd64" && len(text) > most {
+		t.Errorf("the line has %d characters; %d are the most", len(text), most)
+	}
+	compressed, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := gunzip(compressed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest := "blobs/" + strings.Replace(golden(t, runtime.GOARCH), ":", "/", 1)
+	for archive := tar.NewReader(bytes.NewReader(plain)); ; {
+		header, err := archive.Next()
+		if err != nil {
+			t.Fatalf("there is no %s: %v", manifest, err)
+		}
+		if header.Name == manifest {
+			return
 		}
 	}
 }

@@ -2,7 +2,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +12,7 @@ import (
 
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/command/stage"
+	"example.com/pause/tools/layer"
 	"example.com/pause/tools/oci"
 )
 
@@ -60,12 +63,23 @@ func archive() *command.Command {
 	output := c.Flags.String("output", "", "`file` to write")
 	var tags command.List
 	c.Flags.Var(&tags, "repo-tag", "`reference` such as pause:latest to call it by; may be repeated")
+	text := c.Flags.Bool("text", false, "write one line of text, to paste: the archive, compressed by gzip, in base64")
 	c.Run = func(context.Context, []string, io.Writer) error {
 		i, err := oci.Open(*image)
 		if err != nil {
 			return err
 		}
-		return stage.File(*output, func(f *os.File) error { return i.Archive(f, tags) })
+		return stage.File(*output, func(f *os.File) error {
+			if !*text {
+				return i.Archive(f, tags)
+			}
+			var archive bytes.Buffer
+			if err := i.Archive(&archive, tags); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(f, base64.StdEncoding.EncodeToString(layer.Gzip(archive.Bytes())))
+			return err
+		})
 	}
 	return c
 }
