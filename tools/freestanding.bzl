@@ -1,49 +1,26 @@
 """freestanding_binary: a Go program without the Go runtime, packed into the tightest conformant ELF file.
 
-docs/freestanding.md explains how. One action compiles, assembles, links and packs: it needs the Go SDK of the execution
-platform and nothing of the target's, so no standard library is compiled, and every architecture costs the same.
+    load("@pause//tools:freestanding.bzl", "freestanding_binary")
+
+    freestanding_binary(
+        name = "true",
+        srcs = [
+            "true.go",
+            "true_amd64.s",
+            "true_arm64.s",
+        ],
+        goarch = select({
+            "@platforms//cpu:aarch64": "arm64",
+            "@platforms//cpu:x86_64": "amd64",
+        }),
+    )
+
+[freestanding.md](freestanding.md) explains what such a program may do, and tests/consumer has one. One action compiles,
+assembles, links and packs. It needs this module's Go SDK, which the root module's SDKs do not replace, and no standard library,
+so every architecture costs the same.
 """
 
 load("@rules_go//go:def.bzl", "GoSDK")
-
-# The Go release whose compiler, assembler and linker make the bytes: that of go.mod, which the module declares an SDK of.
-GO_VERSION = "1.26.8"
-
-_GO_TOOLCHAIN = "@rules_go//go:toolchain"
-
-# The root module's SDKs come first in toolchain resolution, and another release would make other bytes, or none.
-_own_go = transition(
-    implementation = lambda _settings, _attr: {
-        "@rules_go//go/toolchain:sdk_name": "",
-        "@rules_go//go/toolchain:sdk_version": GO_VERSION,
-    },
-    inputs = [],
-    outputs = [
-        "@rules_go//go/toolchain:sdk_name",
-        "@rules_go//go/toolchain:sdk_version",
-    ],
-)
-
-def _exec_go_sdk_impl(ctx):
-    sdk = ctx.toolchains[_GO_TOOLCHAIN].sdk
-    return [
-        sdk,
-        DefaultInfo(
-            files = depset([sdk.root_file]),
-            runfiles = ctx.runfiles([sdk.root_file], transitive_files = depset(transitive = [sdk.headers, sdk.tools])),
-        ),
-    ]
-
-exec_go_sdk = rule(
-    implementation = _exec_go_sdk_impl,
-    cfg = _own_go,
-    doc = """Hands on this module's Go SDK, of release GO_VERSION, for the platform that it is built for.
-
-Depended on in the execution configuration, it gives the SDK that runs there, whatever the target platform is, even one
-that rules_go has no toolchain for. Its one file is ROOT, at the root of the SDK; the tools are runfiles.""",
-    provides = [GoSDK],
-    toolchains = [_GO_TOOLCHAIN],
-)
 
 def _freestanding_binary_impl(ctx):
     if not ctx.attr.goarch:
@@ -84,7 +61,9 @@ By default the name of the target.""",
         ),
         "srcs": attr.label_list(
             allow_files = [".go", ".s"],
-            doc = "The sources of all architectures; file names and build constraints choose, as in a Go package.",
+            doc = """The sources of all architectures: Go files, and one assembly file for each architecture.
+
+File names and build constraints choose, as in a Go package. The build tag `freestanding` is set.""",
             mandatory = True,
         ),
         "version": attr.string(
@@ -102,6 +81,8 @@ By default the name of the target.""",
             providers = [GoSDK],
         ),
     },
-    doc = "Builds a Go program that does without the Go runtime and the standard library.",
+    doc = """Builds a Go program that does without the Go runtime and the standard library.
+
+Its output is the executable NAME, for Linux. It provides DefaultInfo alone, and goes into `layer` or `bazel run`.""",
     executable = True,
 )

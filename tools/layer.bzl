@@ -1,4 +1,12 @@
-"""layer: the layer of an image, made of one file."""
+"""layer: the layer of an image, made of one file.
+
+    load("@pause//tools:layer.bzl", "layer")
+    load("@rules_oci//oci:defs.bzl", "oci_image")
+
+    layer(name = "app_layer", src = ":app", path = "app")
+
+    oci_image(name = "app_oci", tars = [":app_layer"], ...)
+"""
 
 def _layer_impl(ctx):
     output = ctx.actions.declare_file(ctx.label.name + ".tar.gz")
@@ -34,7 +42,7 @@ layer = rule(
             executable = True,
         ),
     },
-    doc = """Writes NAME.tar.gz, a layer with one file: USTAR, mode 0555, owner 0:0, no date, gzip.
+    doc = """Writes NAME.tar.gz, a layer with one file: USTAR, mode 0555, owner 0:0, no date, gzip. It provides DefaultInfo alone.
 
 It is as small as a bounded search finds, and its bytes depend on the file's content and its path alone. Archives above 8 KiB
 are left to compress/flate, so that their bytes also depend on the Go release.""",

@@ -33,10 +33,10 @@ type build struct {
 func rows() []build {
 	return []build{
 		{name: "pause, nine architectures", command: "build", target: "//images:pause", edit: true},
-		{name: "ordinary Go, one architecture", command: "build", target: "//bench/programs/idiomatic:image"},
+		{name: "ordinary Go, one architecture", command: "build", target: "//example:image"},
 		// In sealed mode a drop-in stands in for rules_oci, and has to be compiled; online its tools are downloaded. The program
 		// alone is what is left without any of that.
-		{name: "the same without image", command: "build", target: "//bench/programs/idiomatic"},
+		{name: "the same without image", command: "build", target: "//example:pause"},
 		{name: "all tests", command: "test", target: "//...", once: true},
 	}
 }

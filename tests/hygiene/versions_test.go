@@ -31,7 +31,7 @@ func versions(text string) map[string][]place {
 			{file: annotations, pattern: `(?m)^VERSION = "([^"]*)"`},
 			{file: moduleBazel, pattern: `module\([^)]*version = "([^"]*)"`},
 			{file: "README.md", pattern: "`pause ([0-9][^`]*)`"},
-			{file: "bench/programs/idiomatic/main.go", pattern: `(?m)^const version = "([^"]*)"`},
+			{file: "example/main.go", pattern: `(?m)^const version = "([^"]*)"`},
 		},
 		"Go": {
 			{file: goMod, pattern: `(?m)^go (\S+)`},
@@ -96,7 +96,7 @@ func TestDiffering(t *testing.T) {
 		annotations:                        "VERSION = \"2\"\n",
 		moduleBazel:                        "module(\n    name = \"p\",\n    version = \"2\",\n)\nbazel_dep(name = \"rules_go\", version = \"1.0\")\n",
 		"README.md":                        "| `pause 2` |",
-		"bench/programs/idiomatic/main.go": "const version = \"2\"",
+		"example/main.go": "const version = \"2\"",
 		goMod:                              "go 1.2.3\n\n\tgithub.com/bazelbuild/rules_go v1.0\n",
 		"tools/freestanding.bzl":           "GO_VERSION = \"1.2.3\"\n",
 		goModules:                          "# x\ngo_sdk p v0.0.1-go1.2.3.linux-amd64 h1:a\nrules_go p v1.0 h1:a\nrules_go/v2 p v2.0 h1:a\n",
