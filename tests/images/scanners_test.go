@@ -17,7 +17,7 @@ import (
 )
 
 // Programs that read an image without running it have nothing to complain about. docs/images.md says which field each of them
-// reads; readelf and file are asked in bench/sizes.
+// reads; elf_test.go asks readelf and file.
 
 // program returns the program for an architecture.
 func program(t *testing.T, target targets.Target) []byte {
