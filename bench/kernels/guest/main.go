@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -16,8 +17,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -29,54 +28,88 @@ const (
 
 func main() {
 	if len(os.Args) > 1 {
-		// A process in the namespace: "parent" leaves "child" behind, which waits until its standard input ends.
-		if os.Args[1] == "child" {
-			_, _ = os.Stdin.Read(make([]byte, 1))
-			return
-		}
-		child := exec.Command("/proc/self/exe", "child")
-		child.Stdin = os.Stdin
-		if err := child.Start(); err != nil {
+		if err := inNamespace(os.Args[1]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		return
 	}
-	var name unix.Utsname
-	_ = unix.Uname(&name)
-	fmt.Printf("kernel: %s\npage: %d\n", unix.ByteSliceToString(name.Release[:]), os.Getpagesize())
 	if err := check(); err != nil {
 		fmt.Println("result:", err)
 	} else {
 		fmt.Println("result: ok")
 	}
-	unix.Sync()
+	syscall.Sync()
 	// The emulator is told not to start again, so this ends it on machines that have no switch to turn off, too.
-	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
+	_ = syscall.Reboot(syscall.LINUX_REBOOT_CMD_RESTART)
+}
+
+// inNamespace is what runs in the namespace: "init", as PID 1, has "parent" leave "child" behind, and becomes the program.
+// child waits until standard input ends.
+func inNamespace(role string) error {
+	next := map[string]string{"init": "parent", "parent": "child"}[role]
+	if next == "" {
+		_, err := io.Copy(io.Discard, os.Stdin)
+		return err
+	}
+	cmd := exec.Command("/proc/self/exe", next)
+	cmd.Stdin, cmd.Stderr = os.Stdin, os.Stderr
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", next, err)
+	}
+	if role == "parent" {
+		return nil
+	}
+	if err := cmd.Wait(); err != nil {
+		return err
+	}
+	return syscall.Exec(program, []string{program}, nil)
 }
 
 // check returns the first thing that is not as promised.
 func check() error {
-	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+	if err := syscall.Mount("proc", "/proc", "proc", 0, ""); err != nil {
 		return fmt.Errorf("mount /proc: %w", err)
 	}
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("kernel: %s\npage: %d\n", bytes.TrimSpace(release), os.Getpagesize())
 	version, err := exec.Command(program, "-v").Output()
 	if err != nil {
 		return fmt.Errorf("-v: %w", err)
 	}
 	fmt.Printf("version: %s\n", bytes.TrimSpace(version))
 
-	pause := exec.Command(program)
+	stdin, hold, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	pause := exec.Command("/proc/self/exe", "init")
+	pause.Stdin, pause.Stderr = stdin, os.Stderr
 	pause.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
 	if err := pause.Start(); err != nil {
 		return fmt.Errorf("start as PID 1: %w", err)
 	}
+	_ = stdin.Close()
 	// It sleeps in one place only, and has blocked the signals by then.
-	if err := wait("asleep", func() bool { return field(pause.Process.Pid, "State:") == "S (sleeping)" }); err != nil {
+	if err := wait("asleep", func() bool {
+		exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pause.Process.Pid))
+		return exe == program && field(pause.Process.Pid, "State:") == "S (sleeping)"
+	}); err != nil {
 		return err
 	}
 	fmt.Println("sleeps: yes")
-	if err := reaps(pause.Process.Pid); err != nil {
+	orphan := childOf(pause.Process.Pid)
+	if orphan == "" {
+		return errors.New("there is no orphan")
+	}
+	_ = hold.Close()
+	if err := wait("done with the orphan", func() bool {
+		_, err := os.Stat(orphan)
+		return errors.Is(err, fs.ErrNotExist)
+	}); err != nil {
 		return err
 	}
 	fmt.Println("reaps: yes")
@@ -95,40 +128,6 @@ func check() error {
 	}
 	fmt.Println("SIGTERM: 0")
 	return nil
-}
-
-// reaps makes an orphan in the namespace of pid, lets it end, and waits until it is gone.
-func reaps(pid int) error {
-	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/pid", pid))
-	if err != nil {
-		return err
-	}
-	defer namespace.Close()
-	if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWPID); err != nil {
-		return fmt.Errorf("enter the namespace: %w", err)
-	}
-	stdin, hold, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	parent := exec.Command("/proc/self/exe", "parent")
-	parent.Stdin = stdin
-	if err := parent.Run(); err != nil {
-		return fmt.Errorf("make an orphan: %w", err)
-	}
-	_ = stdin.Close()
-	var orphan string
-	if err := wait("the parent of the orphan", func() bool {
-		orphan = childOf(pid)
-		return orphan != ""
-	}); err != nil {
-		return err
-	}
-	_ = hold.Close()
-	return wait("done with the orphan", func() bool {
-		_, err := os.Stat(orphan)
-		return errors.Is(err, fs.ErrNotExist)
-	})
 }
 
 // childOf returns the folder in /proc of a child of pid, or "".
