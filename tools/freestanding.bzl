@@ -1,19 +1,21 @@
 """freestanding_binary: a Go program without the Go runtime, packed into the tightest conformant ELF file.
 
-    load("@pause//tools:freestanding.bzl", "freestanding_binary")
+```starlark
+load("@pause//tools:freestanding.bzl", "freestanding_binary")
 
-    freestanding_binary(
-        name = "true",
-        srcs = [
-            "true.go",
-            "true_amd64.s",
-            "true_arm64.s",
-        ],
-        goarch = select({
-            "@platforms//cpu:aarch64": "arm64",
-            "@platforms//cpu:x86_64": "amd64",
-        }),
-    )
+freestanding_binary(
+    name = "true",
+    srcs = [
+        "true.go",
+        "true_amd64.s",
+        "true_arm64.s",
+    ],
+    goarch = select({
+        "@platforms//cpu:aarch64": "arm64",
+        "@platforms//cpu:x86_64": "amd64",
+    }),
+)
+```
 
 [freestanding.md](freestanding.md) explains what such a program may do, and tests/consumer has one. One action compiles,
 assembles, links and packs. It needs this module's Go SDK, which the root module's SDKs do not replace, and no standard library,

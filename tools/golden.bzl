@@ -1,13 +1,15 @@
 """golden: the golden file of an image, text that shows in a review what changed.
 
-    load("@bazel_lib//lib:write_source_files.bzl", "write_source_files")
-    load("@pause//tools:golden.bzl", "golden")
+```starlark
+load("@bazel_lib//lib:write_source_files.bzl", "write_source_files")
+load("@pause//tools:golden.bzl", "golden")
 
-    golden(name = "app_golden", image = ":app")
+golden(name = "app_golden", image = ":app")
 
-    write_source_files(name = "update", files = {"app.txt": ":app_golden"})
+write_source_files(name = "update", files = {"app.txt": ":app_golden"})
+```
 
-`bazel run :update` writes app.txt, also the first time; `bazel test :update_tests`, or all tests, compares it.
+`bazel run :update` writes app.txt, also the first time; `bazel test :update_test`, or all tests, compares it.
 """
 
 load(":providers.bzl", "ImageInfo")

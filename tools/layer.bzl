@@ -1,11 +1,13 @@
 """layer: the layer of an image, made of one file.
 
-    load("@pause//tools:layer.bzl", "layer")
-    load("@rules_oci//oci:defs.bzl", "oci_image")
+```starlark
+load("@pause//tools:layer.bzl", "layer")
+load("@rules_oci//oci:defs.bzl", "oci_image")
 
-    layer(name = "app_layer", src = ":app", path = "app")
+layer(name = "app_layer", src = ":app", path = "app")
 
-    oci_image(name = "app_oci", tars = [":app_layer"], ...)
+oci_image(name = "app_oci", tars = [":app_layer"], ...)
+```
 """
 
 def _layer_impl(ctx):

@@ -1,13 +1,15 @@
 """What rules_oci has no rule for: the canonical form of an image, archives of a whole index, and OCI 1.1 artifacts.
 
-    load("@pause//tools:oci.bzl", "canonical", "oci_archive")
-    load("@rules_oci//oci:defs.bzl", "oci_image")
+```starlark
+load("@pause//tools:oci.bzl", "canonical", "oci_archive")
+load("@rules_oci//oci:defs.bzl", "oci_image")
 
-    oci_image(name = "app_oci", ...)
+oci_image(name = "app_oci", ...)
 
-    canonical(name = "app", image = ":app_oci")
+canonical(name = "app", image = ":app_oci")
 
-    oci_archive(name = "archive", image = ":app", repo_tags = ["app:1.0.0"])
+oci_archive(name = "archive", image = ":app", repo_tags = ["app:1.0.0"])
+```
 """
 
 load(":providers.bzl", "ImageInfo")

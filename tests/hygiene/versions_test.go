@@ -98,7 +98,7 @@ func TestDiffering(t *testing.T) {
 		"README.md":                   "| `pause 2` |",
 		"example/main.go":             "const version = \"2\"",
 		goMod:                         "go 1.2.3\n\n\tgithub.com/bazelbuild/rules_go v1.0\n",
-		"tools/private/go_sdk.bzl":      "GO_VERSION = \"1.2.3\"\n",
+		"tools/private/go_sdk.bzl":    "GO_VERSION = \"1.2.3\"\n",
 		goModules:                     "# x\ngo_sdk p v0.0.1-go1.2.3.linux-amd64 h1:a\nrules_go p v1.0 h1:a\nrules_go/v2 p v2.0 h1:a\n",
 		"tests/consumer/MODULE.bazel": "bazel_dep(name = \"rules_go\", version = \"1.0\")\n",
 	}
