@@ -44,6 +44,7 @@ func versions(text string) map[string][]place {
 		all[m[1]] = []place{
 			{file: moduleBazel, pattern: dep},
 			{file: "tests/consumer/MODULE.bazel", pattern: dep, optional: true},
+			{file: "docs/module.md", pattern: dep, optional: true},
 			{file: goModules, pattern: `(?m)^` + m[1] + ` \S+ v(\S+)`, optional: true},
 			// rules_go is a Go module, too.
 			{file: goMod, pattern: `(?m)^\s*github\.com/bazelbuild/` + m[1] + ` v(\S+)`, optional: m[1] != "rules_go"},
@@ -101,6 +102,7 @@ func TestDiffering(t *testing.T) {
 		"tools/private/go_sdk.bzl":    "GO_VERSION = \"1.2.3\"\n",
 		goModules:                     "# x\ngo_sdk p v0.0.1-go1.2.3.linux-amd64 h1:a\nrules_go p v1.0 h1:a\nrules_go/v2 p v2.0 h1:a\n",
 		"tests/consumer/MODULE.bazel": "bazel_dep(name = \"rules_go\", version = \"1.0\")\n",
+		"docs/module.md":              "    bazel_dep(name = \"rules_go\", version = \"1.0\")\n",
 	}
 	for _, test := range []struct {
 		file, from, to string
@@ -117,6 +119,7 @@ func TestDiffering(t *testing.T) {
 		{goModules, "go_sdk", "sdk", 1},
 		{"tools/private/go_sdk.bzl", "1.2.3", "1.2.4", 1},
 		{"tests/consumer/MODULE.bazel", "1.0", "1.1", 1},
+		{"docs/module.md", "1.0", "1.1", 1},
 		{"tests/consumer/MODULE.bazel", "rules_go", "other", 0},
 	} {
 		problems := differing(func(file string) string {
