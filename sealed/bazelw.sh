@@ -76,7 +76,7 @@ prepare() {
   fi
   local said status
   trap 'rm -f "$cache/prepare.$$"' EXIT
-  if ! said=$(cd "$workspace" && GOTOOLCHAIN=auto GOWORK=off GOFLAGS=-mod=readonly CGO_ENABLED=0 go build -o "$cache/prepare.$$" ./sealed/prepare 2>&1); then
+  if ! said=$(cd "$workspace" && GOTOOLCHAIN=auto GOWORK=off GOFLAGS=-mod=readonly CGO_ENABLED=0 go build -trimpath -o "$cache/prepare.$$" ./sealed/prepare 2>&1); then
     die "the program that makes the sealed root does not build (${said##*$'\n'}); mend that, or see whether the Go module proxy is up (go env GOPROXY)"
   fi
   # It removes itself.

@@ -172,6 +172,8 @@ func (p *preparation) writeBazelrc(dir, final string) error {
 	for _, name := range []string{"rules_go", "gazelle"} {
 		fmt.Fprintf(&rc, "common %q\n", "--override_module="+name+"="+final+"/"+name)
 	}
+	// With the root, so that BAZELW_CACHE moves all that sealed mode keeps.
+	fmt.Fprintf(&rc, "common %q\n", "--disk_cache="+filepath.Join(p.cache, "disk_cache"))
 	rc.WriteString("common --config=sealed\n")
 	return os.WriteFile(filepath.Join(dir, "bazelrc"), []byte(rc.String()), 0o644)
 }

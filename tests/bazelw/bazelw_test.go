@@ -322,7 +322,7 @@ var sealedMode = map[string]string{
 echo "$*" >>"${0%/*}/../calls"
 case $1 in
   env) printf 'the %s\n' "${@:2}" ;;
-  build) cp "${0%/*}/prepare" "$3" ;;
+  build) cp "${0%/*}/prepare" "$4" ;;
 esac
 `,
 	"prepare": `#!/bin/bash
