@@ -6,7 +6,7 @@
 // The kernel takes the number in AX and the arguments in BX, CX, DX, SI. Go passes everything on the stack: four words of
 // arguments, then five of results.
 //
-// After the last instruction the program runs on into main·next, which tools/freestanding places there.
+// After the last instruction the program falls through into main·next, which tools/freestanding places there.
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	CALL main·begin(SB) // A call to get the address of what follows it: the version.
 	VERSION

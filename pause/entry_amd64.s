@@ -6,7 +6,7 @@
 // The kernel takes the number in AX and the arguments in DI, SI, DX, R10, and destroys CX and R11. Go passes arguments
 // and results in AX, BX, CX, DI, SI.
 //
-// After the last instruction the program runs on into main·next, which tools/freestanding places there.
+// After the last instruction the program falls through into main·next, which tools/freestanding places there.
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	CALL main·begin(SB)            // A call to get the address of what follows it: the version.
 	VERSION

@@ -6,7 +6,7 @@
 // The kernel takes the number in R7 and the arguments in R0 to R3. Go passes everything on the stack: a word for itself,
 // four of arguments, five of results.
 //
-// After the last instruction the program runs on into main·next, which tools/freestanding places there.
+// After the last instruction the program falls through into main·next, which tools/freestanding places there.
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	MOVW R13, R0                           // s
 	BL text                                // A call to get the address of what follows it: the version.

@@ -5,7 +5,7 @@
 
 // The kernel takes the number in R8 and the arguments in R0 to R3. Go passes arguments and results in R0 to R4.
 //
-// After the last instruction the program runs on into main·next, which tools/freestanding places there.
+// After the last instruction the program falls through into main·next, which tools/freestanding places there.
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	BL text              // A call to get the address of what follows it: the version.
 	VERSION

@@ -5,7 +5,7 @@
 
 // The kernel takes the number in R11 and the arguments in R4 to R7. Go passes arguments and results in R4 to R8.
 //
-// After the last instruction the program runs on into main·next, which tools/freestanding places there.
+// After the last instruction the program falls through into main·next, which tools/freestanding places there.
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	MOVV R3, R4          // s
 	JAL text             // A call to get the address of what follows it: the version.

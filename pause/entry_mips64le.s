@@ -6,7 +6,7 @@
 // The kernel takes the number in R2 and the arguments in R4 to R7; the result is in R2, and R7 is not 0 if it is an error
 // and positive. Go passes everything on the stack: a word for itself, four of arguments, five of results.
 //
-// After the last instruction the program runs on into main·next, which tools/freestanding places there.
+// After the last instruction the program falls through into main·next, which tools/freestanding places there.
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	// BGEZAL R0: a call over the delay slot and the version, to get the address of the latter. As a word, because the
 	// assembler would fill the delay slot with nothing.

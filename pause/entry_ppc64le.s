@@ -6,7 +6,7 @@
 // The kernel takes the number in R0 and the arguments in R3 to R6. Go passes arguments and results in R3 to R7.
 // The kernel clears R4 to R12 on its way back (qemu-user does not).
 //
-// After the last instruction the program runs on into main·next, which tools/freestanding places there.
+// After the last instruction the program falls through into main·next, which tools/freestanding places there.
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	MOVD R1, R3          // s
 	BL text              // A call to get the address of what follows it: the version.

@@ -5,7 +5,7 @@
 
 // The kernel takes the number in X17 and the arguments in X10 to X13. Go passes arguments and results in X10 to X14.
 //
-// After the last instruction the program runs on into main·next, which tools/freestanding places there.
+// After the last instruction the program falls through into main·next, which tools/freestanding places there.
 TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	MOV X2, X10          // s
 	JAL X11, text        // text: a call to get the address of what follows it, the version

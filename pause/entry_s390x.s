@@ -12,7 +12,7 @@ TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	MOVD R6, R1                     // the number
 	SYSCALL
 	ADD R15, R5, R3                 // s, moved by d
-	BR main·next<ABIInternal>(SB)   // This ends the 32nd byte. To run on into next would take as many of nothing.
+	BR main·next<ABIInternal>(SB)   // This ends the 32nd byte. To fall through into next would take as many of nothing.
 
 TEXT main·version(SB), NOSPLIT|NOFRAME, $0
 	VERSION

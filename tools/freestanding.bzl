@@ -1,4 +1,4 @@
-"""freestanding_binary: a Go program without the Go runtime, packed into the tightest conformant ELF file.
+"""freestanding_binary: a Go program without the Go runtime, as the smallest ELF file that follows the specification.
 
 ```starlark
 load("@pause//tools:freestanding.bzl", "freestanding_binary")
@@ -17,7 +17,7 @@ freestanding_binary(
 )
 ```
 
-[freestanding.md](freestanding.md) explains what such a program may do, and tests/consumer has one. One action compiles,
+docs/freestanding.md says what such a program must have, and tests/consumer has one. One action compiles,
 assembles, links and packs. It needs this module's Go SDK, which the root module's SDKs do not replace, and no standard library,
 so every architecture costs the same.
 """
@@ -26,8 +26,8 @@ load("@rules_go//go:def.bzl", "GoSDK")
 
 def _freestanding_binary_impl(ctx):
     if not ctx.attr.goarch:
-        fail(("{}: goarch is empty: give the name of a Go port, or keep the target from platforms that it is not written " +
-              "for by target_compatible_with").format(ctx.label))
+        fail(("{}: goarch is empty: give the name of a Go port, or use target_compatible_with to exclude the platforms that " +
+              "the program is not written for").format(ctx.label))
     sdk = ctx.attr._sdk[GoSDK]
     output = ctx.actions.declare_file(ctx.label.name)
     args = ctx.actions.args()
@@ -54,10 +54,10 @@ freestanding_binary = rule(
     implementation = _freestanding_binary_impl,
     attrs = {
         "goarch": attr.string(
-            doc = "The architecture, as GOARCH names it; may be a select() on the target platform. Empty is an error.",
+            doc = "The architecture, as GOARCH names it; may be a select() on the target platform. Empty is an error, so that a select() can leave platforms out.",
         ),
         "program": attr.string(
-            doc = """What the program says its name is: 1 to 64 characters of printable ASCII, no blanks.
+            doc = """The program's name, in the text `version`: 1 to 64 characters of printable ASCII, no blanks.
 
 By default the name of the target.""",
         ),
@@ -70,7 +70,7 @@ File names and build constraints choose, as in a Go package. The build tag `free
         ),
         "version": attr.string(
             default = "0",
-            doc = "What the program says its version is: 1 to 20 characters of printable ASCII, no blanks.",
+            doc = "The program's version, in the text `version`: 1 to 20 characters of printable ASCII, no blanks.",
         ),
         "_freestanding": attr.label(
             cfg = "exec",

@@ -12,38 +12,16 @@ write_source_files(name = "update", files = {"app.txt": ":app_golden"})
 `bazel run :update` writes app.txt, also the first time; `bazel test :update_test`, or all tests, compares it.
 """
 
-load(":providers.bzl", "ImageInfo")
+load("//tools/private:oci.bzl", "IMAGE", "OCI", "run_oci")
 
 def _golden_impl(ctx):
-    output = ctx.actions.declare_file(ctx.label.name + ".txt")
-    image = ctx.attr.image[ImageInfo].layout
-    args = ctx.actions.args()
-    args.add("golden")
-    args.add_all([image], before_each = "--image", expand_directories = False)
-    args.add("--output", output)
-    ctx.actions.run(
-        executable = ctx.executable._oci,
-        arguments = [args],
-        inputs = [image],
-        outputs = [output],
-        mnemonic = "OCIGolden",
-        progress_message = "Writing the golden file %{label}",
-    )
-    return DefaultInfo(files = depset([output]))
+    return run_oci(ctx, "OCIGolden", "golden", ctx.actions.declare_file(ctx.label.name + ".txt"))
 
 golden = rule(
     implementation = _golden_impl,
     attrs = {
-        "image": attr.label(
-            doc = "The image or index: a target of `canonical`.",
-            mandatory = True,
-            providers = [ImageInfo],
-        ),
-        "_oci": attr.label(
-            cfg = "exec",
-            default = "//tools/oci/cmd/oci",
-            executable = True,
-        ),
+        "image": IMAGE,
+        "_oci": OCI,
     },
     doc = """Writes NAME.txt, the golden file of an image or index as it is now.
 

@@ -46,6 +46,6 @@ layer = rule(
     },
     doc = """Writes NAME.tar.gz, a layer with one file: USTAR, mode 0555, owner 0:0, no date, gzip. It provides DefaultInfo alone.
 
-It is as small as a bounded search finds, and its bytes depend on the file's content and its path alone. Archives above 8 KiB
-are left to compress/flate, so that their bytes also depend on the Go release.""",
+For archives of up to 8 KiB a bounded search finds a small form, and the bytes depend on the file's content and its path alone. Larger
+ones are compressed by compress/flate, so their bytes also depend on the Go release.""",
 )

@@ -12,20 +12,8 @@ oci_archive(name = "archive", image = ":app", repo_tags = ["app:1.0.0"])
 ```
 """
 
+load("//tools/private:oci.bzl", "IMAGE", "OCI", "run_oci")
 load(":providers.bzl", "ImageInfo")
-
-_OCI = attr.label(
-    doc = "The program that does the work.",
-    cfg = "exec",
-    default = "//tools/oci/cmd/oci",
-    executable = True,
-)
-
-_IMAGE = attr.label(
-    doc = "The image or index: a target of `canonical`.",
-    mandatory = True,
-    providers = [ImageInfo],
-)
 
 def _canonical_impl(ctx):
     image = ctx.file.image
@@ -35,22 +23,17 @@ def _canonical_impl(ctx):
             image.short_path,
         ))
     output = ctx.actions.declare_directory(ctx.label.name)
-    args = ctx.actions.args()
-    args.add("canonical")
-    args.add_all([image], before_each = "--image", expand_directories = False)
-    args.add_all([output], before_each = "--output", expand_directories = False)
-    for name, value in ctx.attr.annotations.items():
-        args.add("--annotation", "{}={}".format(name, value))
-    ctx.actions.run(
-        executable = ctx.executable._oci,
-        arguments = [args],
-        # The runfiles, because the blobs of an oci_image may be links to its layers.
-        inputs = depset([image], transitive = [ctx.attr.image[DefaultInfo].default_runfiles.files]),
-        outputs = [output],
-        mnemonic = "OCICanonical",
-        progress_message = "Writing the canonical form of %{label}",
+    default = run_oci(
+        ctx,
+        "OCICanonical",
+        "canonical",
+        output,
+        image = image,
+        arguments = ["--annotation={}={}".format(name, value) for name, value in ctx.attr.annotations.items()],
+        # The blobs of an oci_image may be links to its layers.
+        inputs = ctx.attr.image[DefaultInfo].default_runfiles.files.to_list(),
     )
-    return [DefaultInfo(files = depset([output])), ImageInfo(layout = output)]
+    return [default, ImageInfo(layout = output)]
 
 canonical = rule(
     implementation = _canonical_impl,
@@ -63,7 +46,7 @@ canonical = rule(
             doc = "The image or index: a target of oci_image or oci_image_index, or any OCI layout that is a folder.",
             mandatory = True,
         ),
-        "_oci": _OCI,
+        "_oci": OCI,
     },
     doc = """Writes an OCI image or index in canonical form, so that its digest depends on its content alone.
 
@@ -73,54 +56,36 @@ oci_push and, as base, into oci_image.""",
 )
 
 def _oci_archive_impl(ctx):
-    output = ctx.actions.declare_file(ctx.label.name + (".txt" if ctx.attr.text else ".tar"))
-    image = ctx.attr.image[ImageInfo].layout
-    args = ctx.actions.args()
-    args.add("archive")
-    if ctx.attr.text:
-        args.add("--text")
-    args.add_all([image], before_each = "--image", expand_directories = False)
-    args.add_all(ctx.attr.repo_tags, before_each = "--repo-tag")
-    args.add("--output", output)
-    ctx.actions.run(
-        executable = ctx.executable._oci,
-        arguments = [args],
-        inputs = [image],
-        outputs = [output],
-        mnemonic = "OCIArchive",
+    return run_oci(
+        ctx,
+        "OCIArchive",
+        "archive",
+        ctx.actions.declare_file(ctx.label.name + (".txt" if ctx.attr.text else ".tar")),
+        arguments = (["--text"] if ctx.attr.text else []) + ["--repo-tag=" + tag for tag in ctx.attr.repo_tags],
     )
-    return DefaultInfo(files = depset([output]))
 
 oci_archive = rule(
     implementation = _oci_archive_impl,
     attrs = {
-        "image": _IMAGE,
-        "repo_tags": attr.string_list(doc = "References to call it by, each with a tag, such as pause:1.0.0."),
+        "image": IMAGE,
+        "repo_tags": attr.string_list(doc = "Names with a tag, such as pause:1.0.0, under which engines load it."),
         "text": attr.bool(doc = "Whether to write NAME.txt in place of NAME.tar: the archive, compressed by gzip, as one line of base64."),
-        "_oci": _OCI,
+        "_oci": OCI,
     },
     doc = """Writes NAME.tar, an image or a whole index as an OCI layout in a tar archive (image-spec, "Image Layout").
 
-`skopeo copy oci-archive:NAME.tar ...` and `ctr image import NAME.tar` read it. It has the same bytes everywhere.""",
+`skopeo copy oci-archive:NAME.tar ...` and `ctr image import NAME.tar` read it. It has the same bytes on every machine.""",
 )
 
 def _oci_artifact_impl(ctx):
-    output = ctx.actions.declare_directory(ctx.label.name)
-    image = ctx.attr.image[ImageInfo].layout
-    args = ctx.actions.args()
-    args.add("artifact")
-    args.add_all([image], before_each = "--image", expand_directories = False)
-    args.add("--artifact-type", ctx.attr.artifact_type)
-    args.add("--file", ctx.file.file)
-    args.add_all([output], before_each = "--output", expand_directories = False)
-    ctx.actions.run(
-        executable = ctx.executable._oci,
-        arguments = [args],
-        inputs = [image, ctx.file.file],
-        outputs = [output],
-        mnemonic = "OCIArtifact",
+    return run_oci(
+        ctx,
+        "OCIArtifact",
+        "artifact",
+        ctx.actions.declare_directory(ctx.label.name),
+        arguments = ["--artifact-type=" + ctx.attr.artifact_type, "--file=" + ctx.file.file.path],
+        inputs = [ctx.file.file],
     )
-    return DefaultInfo(files = depset([output]))
 
 oci_artifact = rule(
     implementation = _oci_artifact_impl,
@@ -130,8 +95,8 @@ oci_artifact = rule(
             mandatory = True,
         ),
         "file": attr.label(allow_single_file = True, doc = "The file to attach.", mandatory = True),
-        "image": _IMAGE,
-        "_oci": _OCI,
+        "image": IMAGE,
+        "_oci": OCI,
     },
     doc = """Writes the folder NAME, an OCI layout of an artifact that attaches a file, such as an SBOM, to an image.
 

@@ -1,7 +1,7 @@
 //go:build freestanding
 
 // Command true exits with 0. It shows what pause's rule freestanding_binary asks of a program: an assembly function entry,
-// where the kernel starts it, and a Go function next, which the assembly runs on into.
+// where the kernel starts it, and a Go function next, which the assembly falls through into.
 package main
 
 // next decides on the system call to make: exit_group with the status that the assembly gives it.

@@ -9,7 +9,7 @@ TEXT main·entry(SB), NOSPLIT|NOFRAME, $0
 	MOVQ BX, AX
 	SYSCALL
 
-// begin runs on into next, with 0 for its argument. Go's functions are aligned, so its end has to be.
+// begin falls through into next, with 0 for its argument. Go's functions are aligned, so its end has to be.
 TEXT main·begin(SB), NOSPLIT|NOFRAME, $0
 	XORL AX, AX
 	PCALIGN $16

@@ -7,7 +7,7 @@
 // The program is a package main of Go files and one assembly file for each architecture:
 //
 //   - the assembly defines main·entry, where the kernel starts the program;
-//   - after its last instruction it runs on into the Go function next, which is linked right behind it;
+//   - after its last instruction it falls through into the Go function next, which is linked right behind it;
 //   - it may include version.h, where VERSION stands for the bytes of the text that Config.Version describes, as
 //     instructions, and VERSION_WORDS for their number if an instruction is a word. In Go the same text is the constant
 //     version;
@@ -305,7 +305,7 @@ func mapinitnoop() {}
 var moduledata uintptr = 4096
 `
 
-// linkerAssembly is trick "kept function": nothing refers to main.next, because it is entered by running on into it. What
+// linkerAssembly is trick "kept function": nothing refers to main.next, because it is entered by falling through into it. What
 // cmd/link keeps whatever happens is runtime.unreachableMethod; here that is a word of data that refers to main.next.
 // elfpack leaves the word out.
 func (b builder) linkerAssembly() string {
@@ -320,7 +320,7 @@ GLOBL runtime·unreachableMethod(SB), RODATA|NOPTR, $%[1]d
 `, b.arch.PointerSize(), abi)
 }
 
-// archive puts objects into a Go archive, in front of the compiler's: trick "running on". The linker keeps the order, so
+// archive puts objects into a Go archive, in front of the compiler's: trick "falling through". The linker keeps the order, so
 // that the end of the assembly is next to the first Go function.
 //
 // An archive is a line, then members, each behind a header of 60 bytes and padded to an even size (man 5 ar). The first
@@ -368,11 +368,11 @@ var tricks = []struct{ text, name string }{
 	{"not defined for ABI", "assembler ABI"},
 	{"duplicated definition", "kept function"},
 	{"symbol main.next is missing", "kept function"},
-	{"main.entry does not run on into main.next", "running on"},
+	{"main.entry does not fall through into main.next", "falling through"},
 	{"reference to undefined builtin", "hidden runtime"},
 	{"symbol runtime.", "hidden runtime"},
 	{"runtime.", "hidden runtime"},
-	{"is not linked for its place", "in place"},
+	{"is not linked for its place", "fixed address"},
 }
 
 // explain adds to err the trick that no longer holds, if it is one.

@@ -197,7 +197,7 @@ func findCode(f *elf.File, symbols []elf.Symbol) ([]byte, error) {
 	return data[:end-text.Addr], nil
 }
 
-// checkEntry refuses a program that does not start at main.entry, or whose main.entry does not run on into main.next.
+// checkEntry refuses a program that does not start at main.entry, or whose main.entry does not fall through into main.next.
 func checkEntry(f *elf.File, functions []elf.Symbol) error {
 	index := func(name string) int {
 		return slices.IndexFunc(functions, func(s elf.Symbol) bool { return s.Name == name })
@@ -212,12 +212,12 @@ func checkEntry(f *elf.File, functions []elf.Symbol) error {
 		return fmt.Errorf("e_entry is %#x; it has to be the address of main.entry, %#x", f.Entry, functions[entry].Value)
 	}
 	if next < entry {
-		return errors.New("main.entry does not run on into main.next: it comes after it")
+		return errors.New("main.entry does not fall through into main.next: it comes after it")
 	}
 	// Other assembly may be between. What runs on has to touch main.next; main.version is data that nothing runs into.
 	last := functions[next-1]
 	if gap := functions[next].Value - last.Value - last.Size; gap != 0 && last.Name != "main.version" {
-		return fmt.Errorf("main.entry does not run on into main.next: %d bytes are between it and %s", gap, last.Name)
+		return fmt.Errorf("main.entry does not fall through into main.next: %d bytes are between it and %s", gap, last.Name)
 	}
 	return nil
 }

@@ -112,13 +112,13 @@ func TestRefused(t *testing.T) {
 		return 0
 	}
 	for want, change := range map[string]func(b []byte){
-		"main.entry does not run on into main.next: 1 bytes are between": func(b []byte) { b[symbolSize("main.begin")]-- },
-		"symbol main.start begins at":                                    func(b []byte) { b[symbolSize("main.next")]++ },
-		"symbol main.start is not all in section .text":                  func(b []byte) { b[symbolSize("main.start")+1]++ },
-		"bytes are less than a header":                                   nil,
-		"no ELF file":                                                    func(b []byte) { b[0] = 'x' },
-		"no architecture is known for EM_SPARCV9":                        func(b []byte) { order.PutUint16(b[18:], uint16(elf.EM_SPARCV9)) },
-		"no architecture is known for EM_ARM, ELFCLASS64":                func(b []byte) { order.PutUint16(b[18:], uint16(elf.EM_ARM)) },
+		"main.entry does not fall through into main.next: 1 bytes are between": func(b []byte) { b[symbolSize("main.begin")]-- },
+		"symbol main.start begins at":                                          func(b []byte) { b[symbolSize("main.next")]++ },
+		"symbol main.start is not all in section .text":                        func(b []byte) { b[symbolSize("main.start")+1]++ },
+		"bytes are less than a header":                                         nil,
+		"no ELF file":                                                          func(b []byte) { b[0] = 'x' },
+		"no architecture is known for EM_SPARCV9":                              func(b []byte) { order.PutUint16(b[18:], uint16(elf.EM_SPARCV9)) },
+		"no architecture is known for EM_ARM, ELFCLASS64":                      func(b []byte) { order.PutUint16(b[18:], uint16(elf.EM_ARM)) },
 		"type ET_DYN":                      func(b []byte) { order.PutUint16(b[16:], uint16(elf.ET_DYN)) },
 		"e_entry":                          func(b []byte) { b[24]++ },
 		"section .rodata is compressed":    func(b []byte) { order.PutUint64(section(b, ".rodata")[8:], uint64(elf.SHF_ALLOC|elf.SHF_COMPRESSED)) },
