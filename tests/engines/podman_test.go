@@ -23,6 +23,17 @@ func TestPodman(t *testing.T) {
 	promises(t, e)
 }
 
+// TestPodmanText: podman loads the line of text as the README does, and runs the image.
+func TestPodmanText(t *testing.T) {
+	isolated(t)
+	e, policy := podman(t)
+	load := slices.Concat([]string{e.program}, e.args("load"), policy)
+	e.tag(t, run(t, "bash", slices.Concat([]string{"-o", "pipefail", "-c", `base64 --decode <"$0" | gunzip | "$@"`, targets.File(t, "PAUSE_TEXT")}, load)...))
+	if got := e.print(t, "-v"); !strings.HasPrefix(got, "pause ") {
+		t.Errorf("with -v its container prints %q, want pause and its version", got)
+	}
+}
+
 // TestPodmanBuild: podman builds an image in two steps on top of one that rules_oci made on top of this one and that is in
 // canonical form. buildah's code does it. As rules_oci leaves that image, with one history entry for two layers, podman fails.
 func TestPodmanBuild(t *testing.T) {
@@ -103,7 +114,12 @@ func (e cli) run(t *testing.T, args ...string) string {
 // load loads the image as its file for this machine has it, and calls it reference.
 func (e cli) load(t *testing.T, options ...string) {
 	t.Helper()
-	said := e.run(t, append([]string{"load", "--input", targets.File(t, "PAUSE_TARBALL")}, options...)...)
+	e.tag(t, e.run(t, append([]string{"load", "--input", targets.File(t, "PAUSE_TARBALL")}, options...)...))
+}
+
+// tag gives the name reference to the image that the engine says it has loaded.
+func (e cli) tag(t *testing.T, said string) {
+	t.Helper()
 	// Loaded image: pause:latest
 	words := strings.Fields(said)
 	e.run(t, "tag", words[len(words)-1], reference)

@@ -35,7 +35,7 @@ func versions(text string) map[string][]place {
 		},
 		"Go": {
 			{file: goMod, pattern: `(?m)^go (\S+)`},
-			{file: "tools/private/go_sdk.bzl", pattern: `(?m)^GO_VERSION = "([^"]*)"`},
+			{file: "tools/freestanding/go_sdk.bzl", pattern: `(?m)^GO_VERSION = "([^"]*)"`},
 			{file: goModules, pattern: `(?m)^go_sdk \S+ v0\.0\.1-go(\S+)\.linux-amd64 `},
 		},
 	}
@@ -94,15 +94,15 @@ func TestGoVersion(t *testing.T) {
 // A version that differs is found, and one that is missing; nothing is found in what is right.
 func TestDiffering(t *testing.T) {
 	right := map[string]string{
-		annotations:                   "VERSION = \"2\"\n",
-		moduleBazel:                   "module(\n    name = \"p\",\n    version = \"2\",\n)\nbazel_dep(name = \"rules_go\", version = \"1.0\")\n",
-		"README.md":                   "| `pause 2` |",
-		"example/main.go":             "const version = \"2\"",
-		goMod:                         "go 1.2.3\n\n\tgithub.com/bazelbuild/rules_go v1.0\n",
-		"tools/private/go_sdk.bzl":    "GO_VERSION = \"1.2.3\"\n",
-		goModules:                     "# x\ngo_sdk p v0.0.1-go1.2.3.linux-amd64 h1:a\nrules_go p v1.0 h1:a\nrules_go/v2 p v2.0 h1:a\n",
-		"tests/consumer/MODULE.bazel": "bazel_dep(name = \"rules_go\", version = \"1.0\")\n",
-		"docs/module.md":              "    bazel_dep(name = \"rules_go\", version = \"1.0\")\n",
+		annotations:                     "VERSION = \"2\"\n",
+		moduleBazel:                     "module(\n    name = \"p\",\n    version = \"2\",\n)\nbazel_dep(name = \"rules_go\", version = \"1.0\")\n",
+		"README.md":                     "| `pause 2` |",
+		"example/main.go":               "const version = \"2\"",
+		goMod:                           "go 1.2.3\n\n\tgithub.com/bazelbuild/rules_go v1.0\n",
+		"tools/freestanding/go_sdk.bzl": "GO_VERSION = \"1.2.3\"\n",
+		goModules:                       "# x\ngo_sdk p v0.0.1-go1.2.3.linux-amd64 h1:a\nrules_go p v1.0 h1:a\nrules_go/v2 p v2.0 h1:a\n",
+		"tests/consumer/MODULE.bazel":   "bazel_dep(name = \"rules_go\", version = \"1.0\")\n",
+		"docs/module.md":                "    bazel_dep(name = \"rules_go\", version = \"1.0\")\n",
 	}
 	for _, test := range []struct {
 		file, from, to string
@@ -117,7 +117,7 @@ func TestDiffering(t *testing.T) {
 		{goModules, "go1.2.3", "go1.2.4", 1},
 		{goModules, "v1.0", "v1.1", 1},
 		{goModules, "go_sdk", "sdk", 1},
-		{"tools/private/go_sdk.bzl", "1.2.3", "1.2.4", 1},
+		{"tools/freestanding/go_sdk.bzl", "1.2.3", "1.2.4", 1},
 		{"tests/consumer/MODULE.bazel", "1.0", "1.1", 1},
 		{"docs/module.md", "1.0", "1.1", 1},
 		{"tests/consumer/MODULE.bazel", "rules_go", "other", 0},
