@@ -27,18 +27,18 @@ func findMirror(ctx context.Context) (string, error) {
 	return mirror, nil
 }
 
-// kernel returns the kernel's file in dir, and downloads it the first time.
-func (m machine) kernel(ctx context.Context, mirror, dir string) (string, error) {
-	kernel := filepath.Join(dir, "kernel")
-	if _, err := os.Stat(kernel); err == nil {
-		return kernel, nil
+// file returns the file in dir whose name begins with prefix, of a package or the newest kernel that it depends on. It
+// downloads the package the first time.
+func (m machine) file(ctx context.Context, mirror, dir, pack, prefix string) (string, error) {
+	file := filepath.Join(dir, prefix)
+	if _, err := os.Stat(file); err == nil {
+		return file, nil
 	}
 	a, err := newAPT(ctx, m, mirror, dir)
 	if err != nil {
 		return "", err
 	}
-	pack, err := a.newest(m.pack)
-	if err != nil {
+	if pack, err = a.newest(pack); err != nil {
 		return "", err
 	}
 	if err := a.run("apt-get", "-qq", "download", pack); err != nil {
@@ -49,7 +49,7 @@ func (m machine) kernel(ctx context.Context, mirror, dir string) (string, error)
 		return "", fmt.Errorf("apt-get downloaded %d packages for %s; remove %s and try again", len(archives), pack, dir)
 	}
 	defer os.Remove(archives[0])
-	return kernel, extract(ctx, archives[0], kernel)
+	return file, extract(ctx, archives[0], file)
 }
 
 // apt runs APT for another architecture and release than the machine's, in a folder of its own.
@@ -123,7 +123,7 @@ func (a apt) newest(pack string) (string, error) {
 	}
 }
 
-// extract writes the kernel in the package archive to path.
+// extract writes the file in the package archive whose name begins like that of path to path.
 func extract(ctx context.Context, archive, path string) error {
 	cmd := exec.CommandContext(ctx, "dpkg-deb", "--fsys-tarfile", archive)
 	out, err := cmd.StdoutPipe()
@@ -140,10 +140,10 @@ func extract(ctx context.Context, archive, path string) error {
 	for files := tar.NewReader(out); ; {
 		header, err := files.Next()
 		if err != nil {
-			return fmt.Errorf("%s has no kernel: %w", filepath.Base(archive), err)
+			return fmt.Errorf("%s has no %s: %w", filepath.Base(archive), filepath.Base(path), err)
 		}
 		name := filepath.Base(header.Name)
-		if header.Typeflag != tar.TypeReg || !strings.HasPrefix(name, "vmlinu") {
+		if header.Typeflag != tar.TypeReg || !strings.HasPrefix(name, filepath.Base(path)) {
 			continue
 		}
 		partial := path + ".partial"

@@ -111,7 +111,7 @@ func (m machine) try(ctx context.Context, mirror, dir string) (map[string]string
 	if err != nil {
 		return seen, fmt.Errorf("qemu-system-%s is not installed", m.emulator)
 	}
-	kernel, err := m.kernel(ctx, mirror, dir)
+	kernel, err := m.file(ctx, mirror, dir, m.pack, "vmlinu")
 	if err != nil {
 		return seen, err
 	}
@@ -126,6 +126,13 @@ func (m machine) try(ctx context.Context, mirror, dir string) (map[string]string
 		"-m", "1024", "-nographic", "-no-reboot", "-nic", "none", "-kernel", kernel, "-initrd", initramfs,
 		"-append", "console=" + m.console + " quiet panic=-1",
 	})
+	if m.firmware != "" {
+		firmware, err := m.file(ctx, mirror, dir, m.firmware, "QEMU_EFI")
+		if err != nil {
+			return seen, err
+		}
+		args = append(args, "-bios", firmware)
+	}
 	cmd := exec.CommandContext(ctx, emulator, args...)
 	console, err := cmd.StdoutPipe()
 	if err != nil {

@@ -75,7 +75,8 @@ func check() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("kernel: %s\npage: %d\n", bytes.TrimSpace(release), os.Getpagesize())
+	// The firmware may have left the cursor anywhere.
+	fmt.Printf("\nkernel: %s\npage: %d\n", bytes.TrimSpace(release), os.Getpagesize())
 	version, err := exec.Command(program, "-v").Output()
 	if err != nil {
 		return fmt.Errorf("-v: %w", err)
