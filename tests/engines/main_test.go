@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -136,34 +135,11 @@ func prepare() error {
 	}
 	// Some paths cannot be configured: podman's cache, the addresses that CNI plugins give out, /opt/containerd.
 	for _, dir := range []string{"/etc", "/opt", "/var/lib", "/var/tmp"} {
-		if err := scratch(dir); err != nil {
+		if err := jail.Scratch(dir); err != nil {
 			return err
 		}
 	}
 	return errors.Join(os.Setenv("TMPDIR", workDir), os.Setenv("HOME", workDir), os.Setenv("XDG_RUNTIME_DIR", workDir))
-}
-
-// scratch makes what is written below dir, if there is a dir, go to memory.
-func scratch(dir string) error {
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	upper, err := os.MkdirTemp("/run", "upper-")
-	if err != nil {
-		return err
-	}
-	work, err := os.MkdirTemp("/run", "work-")
-	if err != nil {
-		return err
-	}
-	if err := os.Chmod(upper, 0o755); err != nil {
-		return err
-	}
-	options := "lowerdir=" + dir + ",upperdir=" + upper + ",workdir=" + work
-	if err := unix.Mount("overlay", dir, "overlay", 0, options); err != nil {
-		return fmt.Errorf("mount an overlay on %s: %w", dir, err)
-	}
-	return nil
 }
 
 // mountCgroup replaces what is at /sys/fs/cgroup in this mount namespace by the cgroup 2 hierarchy, which every engine
