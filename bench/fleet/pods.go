@@ -66,7 +66,7 @@ func (f *fleet) startContainerd() error {
 			return fmt.Errorf("mount a tmpfs on /run: %w", err)
 		}
 	}
-	if err := jail.Scratch("/var/lib"); err != nil {
+	if err := errors.Join(jail.Scratch("/opt"), jail.Scratch("/var/lib")); err != nil {
 		return err
 	}
 	config := pods.Config{Dir: filepath.Join(f.dir, "state"), Sandbox: string(sandbox)}

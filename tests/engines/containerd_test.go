@@ -39,7 +39,10 @@ func startContainerd(t *testing.T, interfaced bool) *containerd {
 	check(t, err)
 	d := &containerd{Config: pods.Config{Dir: temp(t)}, major: major, ctr: ctr, runs: new(int)}
 	if interfaced {
-		d.Sandbox, d.Runtime = sandboxConfig(t, major), runtimeWithoutCgroups(t)
+		d.Sandbox = sandboxConfig(t, major)
+		need.Program(t, "crun", "crun")
+		d.Runtime, err = pods.WithoutCgroups(d.Dir)
+		check(t, err)
 	}
 	path, err := d.Write(major)
 	check(t, err)

@@ -2,11 +2,9 @@ package engines
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -210,20 +208,6 @@ func sandboxConfig(t *testing.T, major int) string {
 		t.Fatalf("%s does not name the image %s", path, reference)
 	}
 	return string(shipped)
-}
-
-// runtimeWithoutCgroups returns the path of an OCI runtime for machines whose cgroup 2 has no controller for CPU shares, which
-// the kubelet's requests need, and "" on others. containerd 2 cannot be told to do without cgroups, but crun can.
-func runtimeWithoutCgroups(t *testing.T) string {
-	t.Helper()
-	names, _ := os.ReadFile(filepath.Join(cgroupMount, "cgroup.controllers"))
-	if slices.Contains(strings.Fields(string(names)), "cpu") {
-		return ""
-	}
-	wrapper := filepath.Join(temp(t), "crun")
-	script := fmt.Sprintf("#!/bin/sh\nexec %s --cgroup-manager=disabled \"$@\"\n", need.Program(t, "crun", "crun"))
-	check(t, os.WriteFile(wrapper, []byte(script), 0o755))
-	return wrapper
 }
 
 // awaitCondition waits until the engine says that the condition is true.

@@ -97,6 +97,22 @@ func (c Config) Write(major int) (string, error) {
 
 func (c Config) networks() string { return filepath.Join(c.Dir, "networks") }
 
+// WithoutCgroups returns the path of an OCI runtime, for machines whose cgroup 2 has no controller for CPU shares, which the
+// kubelet's requests need, and "" on others. containerd 2 cannot be told to do without cgroups, but crun can. The runtime is a
+// script in dir.
+func WithoutCgroups(dir string) (string, error) {
+	names, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
+	if slices.Contains(strings.Fields(string(names)), "cpu") {
+		return "", nil
+	}
+	crun, err := exec.LookPath("crun")
+	if err != nil {
+		return "", err
+	}
+	wrapper := filepath.Join(dir, "crun")
+	return wrapper, os.WriteFile(wrapper, []byte("#!/bin/sh\nexec "+crun+" --cgroup-manager=disabled \"$@\"\n"), 0o755)
+}
+
 // AddNetwork gives pods a bridge in the daemon's network namespace, which should have no other. The daemon notices it after a
 // while: see Client.AwaitCondition.
 func (c Config) AddNetwork() error {
