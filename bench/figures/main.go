@@ -41,6 +41,7 @@ var measurements = []measurement{
 	{"latency", "//bench/latency", nil, "from SIGTERM to exit; seconds, and a C compiler for the comparison"},
 	{"build", "//bench/coldbuild", nil, "building from nothing; tens of minutes, and 4 GB of disk"},
 	{"fleet", "//bench/fleet", []string{"--count=10000", "--compare", "--json=" + fleetFile}, "10,000 containers; minutes, crun and root"},
+	{"pods", "//bench/fleet", []string{"--engine=containerd", "--count=100"}, "100 pods of each kind; minutes, containerd, CNI plugins and root"},
 	{"cache", "//bench/cache", nil, "builds with a remote cache; minutes, nginx"},
 }
 

@@ -22,6 +22,7 @@ import (
 	"example.com/pause/bench/programs/reference"
 	"example.com/pause/tests/lib/bundle"
 	"example.com/pause/tests/lib/jail"
+	"example.com/pause/tests/lib/pods"
 	"example.com/pause/tests/lib/proc"
 	"golang.org/x/sys/unix"
 )
@@ -33,7 +34,8 @@ type spec struct {
 	// Reference is the name of an ordinary C program of package reference, to be compiled; or
 	Reference string
 	Binary    string // a static program, run as /pause by 65535:65535
-	Engine    string // path of crun, runc or what takes the same arguments
+	Engine    string // path of crun, runc or what takes the same arguments; or of containerd, for pods
+	Pods      bool   // the engine is containerd
 	Count     int
 	Parallel  int // engines at a time
 	Netns     bool
@@ -88,6 +90,8 @@ type fleet struct {
 	sealed   *os.File // keeps it
 	dir      string   // of the tmpfs
 	process  bundle.Process
+	pods     *pods.Client // of containerd; nil with an OCI engine
+	daemon   proc.PID     // containerd
 	progress func(phase string, done, of int)
 
 	mu       sync.Mutex
@@ -97,7 +101,7 @@ type fleet struct {
 }
 
 type container struct {
-	id      string
+	id      string // as the engine has it
 	pid     int
 	started time.Time // when the engine was
 	asleep  time.Time
@@ -129,6 +133,7 @@ func (f *fleet) run() (*report.Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	grown := f.daemonMemory()
 	result.Start = f.start()
 	after, restedAfter, err := settled(before, patience)
 	if err != nil {
@@ -138,12 +143,13 @@ func (f *fleet) run() (*report.Run, error) {
 	if n := len(f.asleep); n > 0 {
 		result.Memory = cost(n, before, after)
 		result.Processes, result.Threads, result.RSSKB = f.inspect()
+		if f.Pods {
+			result.Pod = f.podMemory(f.daemonMemory() - grown)
+		}
 	}
 	result.StopSeconds = report.Round(f.stop())
 	begin := time.Now()
-	f.each("delete", len(f.asleep), func(w worker, i int) error {
-		return f.call(w, "delete", "--force", f.asleep[i].id)
-	})
+	f.each("delete", len(f.asleep), func(w worker, i int) error { return f.remove(w, f.asleep[i]) })
 	result.DeleteSeconds = report.Round(time.Since(begin).Seconds())
 	result.Failures, result.FailureMessages = f.failed, f.failures
 	return result, nil
@@ -151,10 +157,13 @@ func (f *fleet) run() (*report.Run, error) {
 
 // prepare makes everything that the engine needs, in a file system in memory that ends with this process.
 func (f *fleet) prepare() (err error) {
-	if f.engine, f.sealed, err = seal(f.Engine); err != nil {
+	each := int64(64) // kB of the engine's state
+	if f.Pods {
+		each = 512
+	} else if f.engine, f.sealed, err = seal(f.Engine); err != nil {
 		return err
 	}
-	if f.dir, err = mountMemory(64<<10+64*int64(f.Count), f.Layout, f.Binary, f.Engine); err != nil {
+	if f.dir, err = mountMemory(64<<10+each*int64(f.Count), f.Layout, f.Binary, f.Engine); err != nil {
 		return err
 	}
 	root := filepath.Join(f.dir, "root")
@@ -178,7 +187,10 @@ func (f *fleet) prepare() (err error) {
 	if f.Rootless {
 		f.process.UID, f.process.GID = 0, 0 // the only user that there is: the caller
 	}
-	return hideUnified(f.Cgroup)
+	if err := hideUnified(f.Cgroup); err != nil || !f.Pods {
+		return err
+	}
+	return f.startContainerd()
 }
 
 func copyProgram(from, to string) error {
@@ -304,36 +316,57 @@ func withLog(err error, log string) error {
 	return err
 }
 
-// one starts a container and waits until it sleeps.
-func (f *fleet) one(w worker, id string) (container, error) {
-	c := container{id: id, started: time.Now()}
-	options := bundle.Options{Process: f.process, Root: filepath.Join(f.dir, "root"), Netns: f.Netns, Proc: f.isRunc()}
-	if f.Cgroup {
-		options.Cgroup = f.Tree + "/" + id
+// one starts a container, or a pod, and waits until it sleeps.
+func (f *fleet) one(w worker, name string) (container, error) {
+	c := container{id: name, started: time.Now()}
+	start := f.startContainer
+	if f.Pods {
+		start = f.startPod
 	}
-	config, err := json.Marshal(bundle.Config(options))
+	err := start(w, &c)
+	if err == nil {
+		err = f.awaitSleep(c)
+	}
 	if err != nil {
-		return c, err
-	}
-	// The engine keeps what it needs in its state: the bundle serves the next one.
-	if err := os.WriteFile(w.file("config.json"), config, 0o600); err != nil {
-		return c, err
-	}
-	if err := f.call(w, "run", "--detach", "--no-new-keyring", "--bundle", w.dir, "--pid-file", w.file("pid"), id); err != nil {
-		return c, fmt.Errorf("%s: %w", id, err)
-	}
-	text, err := os.ReadFile(w.file("pid"))
-	if err != nil {
-		return c, fmt.Errorf("%s: %w", id, err)
-	}
-	if c.pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
-		return c, fmt.Errorf("%s: PID file: %w", id, err)
-	}
-	if err := f.awaitSleep(c); err != nil {
-		return c, fmt.Errorf("%s: %w", id, err)
+		return c, fmt.Errorf("%s: %w", name, err)
 	}
 	c.asleep = time.Now()
 	return c, nil
+}
+
+// startContainer starts a container with an OCI engine, and sets its PID.
+func (f *fleet) startContainer(w worker, c *container) error {
+	options := bundle.Options{Process: f.process, Root: filepath.Join(f.dir, "root"), Netns: f.Netns, Proc: f.isRunc()}
+	if f.Cgroup {
+		options.Cgroup = f.Tree + "/" + c.id
+	}
+	config, err := json.Marshal(bundle.Config(options))
+	if err != nil {
+		return err
+	}
+	// The engine keeps what it needs in its state: the bundle serves the next one.
+	if err := os.WriteFile(w.file("config.json"), config, 0o600); err != nil {
+		return err
+	}
+	if err := f.call(w, "run", "--detach", "--no-new-keyring", "--bundle", w.dir, "--pid-file", w.file("pid"), c.id); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(w.file("pid"))
+	if err != nil {
+		return err
+	}
+	if c.pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
+		return fmt.Errorf("PID file: %w", err)
+	}
+	return nil
+}
+
+// remove has the engine remove a container or a pod, and end it if need be.
+func (f *fleet) remove(w worker, c container) error {
+	if f.Pods {
+		return f.removePod(c)
+	}
+	return f.call(w, "delete", "--force", c.id)
 }
 
 // sleeping are the system calls in which a program that waits for a signal sleeps. A signal that comes before is lost: the
@@ -372,9 +405,12 @@ func (f *fleet) warmUp() error {
 	var err error
 	f.each("warm-up", 1, func(w worker, _ int) error {
 		var c container
-		if c, err = f.one(w, "warm-up"); err == nil {
+		if c, err = f.one(w, "warm-up"); err == nil && f.Pods {
+			// Not with a signal: containerd may ask a shim that is just ending.
+			err = errors.Join(f.stopPod(c), f.remove(w, c))
+		} else if err == nil {
 			err = errors.Join(syscall.Kill(c.pid, syscall.SIGKILL), awaitGone(c.pid, time.Now().Add(stopPatience)),
-				f.call(w, "delete", "--force", c.id))
+				f.remove(w, c))
 		}
 		return nil
 	})
@@ -422,9 +458,13 @@ func (f *fleet) inspect() (processes, threads int, rssKB int64) {
 	return processes, threads, lib.Median(resident)
 }
 
-// stop sends SIGTERM to every container and returns the seconds until the last has ended.
+// stop sends SIGTERM to every container, or has every pod stopped, and returns the seconds until the last has ended.
 func (f *fleet) stop() float64 {
 	begin := time.Now()
+	if f.Pods {
+		f.each("stop", len(f.asleep), func(_ worker, i int) error { return f.stopPod(f.asleep[i]) })
+		return time.Since(begin).Seconds()
+	}
 	for _, c := range f.asleep {
 		if err := syscall.Kill(c.pid, syscall.SIGTERM); err != nil {
 			f.fail(fmt.Errorf("%s: SIGTERM: %w", c.id, err))
@@ -457,6 +497,10 @@ func awaitGone(pid int, deadline time.Time) error {
 
 // version returns the first line of what the engine says about itself.
 func (f *fleet) version() string {
+	if f.Pods {
+		version, _, _ := pods.Version(f.Engine) // it was understood when containerd started
+		return "containerd " + version
+	}
 	// Even for this, crun makes the folder of its state; without --root, in the machine's /run.
 	said, err := exec.Command(f.Engine, "--root", filepath.Join(f.dir, "state"), "--version").Output()
 	if err != nil {

@@ -15,6 +15,7 @@ type demand struct {
 	netns      bool // a network namespace each
 	cgroup     bool // a cgroup each
 	rootless   bool // in a user namespace
+	pods       bool // a shim of containerd each
 	// maxProcesses is the soft limit RLIMIT_NPROC; the kernel holds it against all processes of the container's user. 0: not
 	// limited.
 	maxProcesses uint64
@@ -37,8 +38,14 @@ func (d demand) memoryKB() int64 {
 		// small fleet pays for a large one as well (docs/scale.md).
 		kb += 200 + 2*int64(d.largest)/64
 	}
+	if d.pods {
+		kb += 8000
+	}
 	return kb
 }
+
+// shimThreads is how many threads a shim of containerd has, and some more.
+const shimThreads = 16
 
 // headroom is what must stay free beside the fleet: tasks for the engine and for whoever else works here.
 const headroom = 200
@@ -69,6 +76,9 @@ func (d demand) breaks(root fs.FS) (problems []string, err error) {
 		return nil, fmt.Errorf("/proc/loadavg: %w", err)
 	}
 	tasks := int64(d.containers) * int64(d.threads)
+	if d.pods {
+		tasks += int64(d.containers) * shimThreads
+	}
 	for _, limit := range []string{"pid_max", "threads-max"} {
 		most := number("proc/sys/kernel/" + limit)
 		check(running+tasks+headroom, most, "kernel.%s is %d; %d tasks run, and the fleet has %d more: sysctl -w kernel.%s=%d, or a smaller --count",

@@ -1,5 +1,5 @@
-// Command fleet starts many containers of the image at once with an OCI engine, measures what they cost, and stops them.
-// It reports how long starting took, what memory each container takes and what for, and how long stopping took.
+// Command fleet starts many containers of the image at once with an OCI engine, or as many pods with containerd, measures what
+// they cost, and stops them. It reports how long starting took, what memory each container takes and what for, and how long stopping took.
 // Nothing stays behind, however it ends.
 package main
 
@@ -26,6 +26,7 @@ import (
 	"example.com/pause/bench/programs/reference"
 	"example.com/pause/tests/lib/cgroup"
 	"example.com/pause/tests/lib/jail"
+	"example.com/pause/tests/lib/pods"
 	"example.com/pause/tests/lib/targets"
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/command/stage"
@@ -85,17 +86,20 @@ func newCommand() *command.Command {
 		Name: "fleet",
 		Call: "bazel run //bench/fleet --",
 		Summary: "Starts many containers of the image at once with an OCI engine, measures what they cost, and stops them. Nothing stays\n" +
-			"behind, however it ends. docs/scale.md says more.",
+			"behind, however it ends. docs/scale.md says more.\n\n" +
+			"With --engine=containerd it starts pods instead, with the image as their sandbox, and compares them with pods of an\n" +
+			"ordinary Go program and ordinary C, each on the host's network and, if there are CNI plugins, on one of their own.",
 		Examples: []string{
 			"bazel run //bench/fleet -- --count=10000",
 			"bazel run //bench/fleet -- --count=1000 --compare --json=result.json",
+			"bazel run //bench/fleet -- --engine=containerd",
 		},
 		Exit: map[int]string{0: "every container started, slept and stopped", 1: "failed, or a container did"},
 	}
 	var o options
 	set := &c.Flags
-	set.IntVar(&o.count, "count", 1000, "how `many` containers to start")
-	set.StringVar(&o.engine, "engine", "crun", "the OCI `engine`: a name on PATH or a path; crun, runc, or what takes their arguments")
+	set.IntVar(&o.count, "count", 1000, "how `many` containers to start; with containerd, pods of each kind (default 100)")
+	set.StringVar(&o.engine, "engine", "crun", "the OCI `engine`: a name on PATH or a path; crun, runc, or what takes their arguments; or containerd")
 	set.IntVar(&o.parallel, "parallel", runtime.NumCPU(), "how `many` engines run at a time")
 	set.BoolVar(&o.netns, "netns", false, "give each container a network namespace")
 	set.BoolVar(&o.cgroup, "cgroup", false, "give each container a cgroup; runc needs it")
@@ -109,7 +113,11 @@ func newCommand() *command.Command {
 		if o.count < 1 || o.parallel < 1 || o.compareCount < 1 {
 			return command.Wrong("--count, --parallel and --compare-count must be at least 1")
 		}
-		return o.measure(ctx, flagsOf(set), stdout)
+		given := flagsOf(set)
+		if filepath.Base(o.engine) == "containerd" && !strings.Contains(given, "--count=") {
+			o.count = 100 // a shim each
+		}
+		return o.measure(ctx, given, stdout)
 	}
 	return c
 }
@@ -187,7 +195,10 @@ func flagsOf(set *flag.FlagSet) string {
 func (o *options) specs() ([]spec, error) {
 	engine, err := exec.LookPath(o.engine)
 	if err != nil {
-		return nil, fmt.Errorf("--engine=%s: %w: Debian's packages crun and runc have one", o.engine, err)
+		return nil, fmt.Errorf("--engine=%s: %w: Debian's packages crun, runc and containerd have one", o.engine, err)
+	}
+	if base := filepath.Base(engine); base == "docker" || base == "podman" {
+		return nil, fmt.Errorf("--engine=%s: it does not take the arguments of crun and runc; use one of those, or containerd", o.engine)
 	}
 	if engine, err = filepath.Abs(engine); err != nil {
 		return nil, err
@@ -209,6 +220,9 @@ func (o *options) specs() ([]spec, error) {
 	if err != nil {
 		return nil, err
 	}
+	if filepath.Base(engine) == "containerd" {
+		return o.podSpecs(asked)
+	}
 	specs := []spec{asked}
 	if !o.compare {
 		return specs, nil
@@ -218,27 +232,70 @@ func (o *options) specs() ([]spec, error) {
 	if small.Count = min(o.count, o.compareCount); small.Count < o.count {
 		specs = append(specs, small)
 	}
-	ordinary := small
-	ordinary.Name, ordinary.Layout = ordinaryGo, ""
-	if ordinary.Binary, err = targets.Locate(envOrdinary); err != nil {
-		return nil, fmt.Errorf("--compare needs an ordinary Go program: %w (bazel run //bench/fleet has it built)", err)
+	others, err := ordinary(small, reference.Compilers)
+	if err != nil {
+		return nil, err
 	}
-	specs = append(specs, ordinary)
-	for _, c := range reference.Compilers {
-		if _, err := exec.LookPath(c.Command); err != nil {
-			fmt.Fprintf(os.Stderr, "fleet: not compared with %s: no %s on PATH\n", c.Name, c.Command)
-			continue
-		}
-		ordinaryC := small
-		ordinaryC.Name, ordinaryC.Layout, ordinaryC.Reference = c.Name, "", c.Name
-		specs = append(specs, ordinaryC)
-	}
+	specs = append(specs, others...)
 	for _, isolated := range []struct{ netns, cgroup bool }{{true, false}, {false, true}, {true, true}} {
 		more := small
 		more.Netns, more.Cgroup = isolated.netns, isolated.cgroup
 		if more != small && !(more.Cgroup && more.Rootless) {
 			specs = append(specs, more)
 		}
+	}
+	return specs, nil
+}
+
+// ordinary returns fleets as like, of the ordinary programs: in Go, and in C for those of the compilers that are here.
+func ordinary(like spec, compilers []reference.Compiler) (specs []spec, err error) {
+	other := like
+	other.Name, other.Layout = ordinaryGo, ""
+	if other.Binary, err = targets.Locate(envOrdinary); err != nil {
+		return nil, fmt.Errorf("the comparison needs an ordinary Go program: %w (bazel run //bench/fleet has it built)", err)
+	}
+	specs = append(specs, other)
+	other.Binary = ""
+	for _, c := range compilers {
+		if _, err := exec.LookPath(c.Command); err != nil {
+			fmt.Fprintf(os.Stderr, "fleet: not compared with %s: no %s on PATH\n", c.Name, c.Command)
+			continue
+		}
+		other.Name, other.Reference = c.Name, c.Name
+		specs = append(specs, other)
+	}
+	return specs, nil
+}
+
+// podSpecs returns the fleets of pods: of the image and of the ordinary programs, each without and with networks of their own.
+func (o *options) podSpecs(asked spec) (specs []spec, err error) {
+	if o.netns || o.cgroup || o.compare {
+		return nil, command.Wrong("--engine=containerd does without --netns, --cgroup and --compare: it measures all of them")
+	}
+	if asked.Rootless {
+		return nil, errors.New("--engine=containerd needs root")
+	}
+	if o.count > maxPods {
+		return nil, command.Wrong("--count=%d: the bridge of the pods' network takes at most %d", o.count, maxPods)
+	}
+	for _, program := range podPrograms {
+		if _, err := exec.LookPath(program); err != nil {
+			return nil, fmt.Errorf("--engine=containerd: %w: Debian's packages containerd and runc have it", err)
+		}
+	}
+	asked.Pods, asked.Cgroup = true, true
+	others, err := ordinary(asked, reference.Compilers[1:]) // glibc is enough to compare with
+	if err != nil {
+		return nil, err
+	}
+	specs = append([]spec{asked}, others...)
+	if pods.Plugins() == "" {
+		fmt.Fprintln(os.Stderr, "fleet: no pods with networks of their own: no CNI plugins; Debian's package containernetworking-plugins has them")
+		return specs, nil
+	}
+	for _, s := range slices.Clone(specs) {
+		s.Netns = true
+		specs = append(specs, s)
 	}
 	return specs, nil
 }
@@ -278,7 +335,7 @@ func fit(specs []spec) error {
 	}
 	for _, s := range specs {
 		d := demand{
-			containers: s.Count, threads: 1, netns: s.Netns, cgroup: s.Cgroup, rootless: s.Rootless, maxProcesses: most.Cur,
+			containers: s.Count, threads: 1, pods: s.Pods, netns: s.Netns, cgroup: s.Cgroup, rootless: s.Rootless, maxProcesses: most.Cur,
 			largest: slices.MaxFunc(specs, func(a, b spec) int { return cmp.Compare(a.Count, b.Count) }).Count,
 		}
 		if s.Name == ordinaryGo {
@@ -316,7 +373,11 @@ func drivenIn(ctx context.Context, s spec) (run *report.Run, err error) {
 			bar.Finish()
 		}
 	}()
-	err = jail.Run(ctx, jail.Options{}, []string{first}, s, func(line []byte) error {
+	var o jail.Options
+	if s.Pods {
+		o.Namespaces = unix.CLONE_NEWNET // for the bridge
+	}
+	err = jail.Run(ctx, o, []string{first}, s, func(line []byte) error {
 		var e event
 		if err := json.Unmarshal(line, &e); err != nil {
 			return err

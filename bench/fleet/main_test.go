@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"example.com/pause/bench/fleet/report"
 	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/pods"
 )
 
 // A small fleet starts, sleeps in one thread a container, is measured, stops and is gone, with and without namespaces and
@@ -107,6 +109,47 @@ func TestFleetOfRunc(t *testing.T) {
 	}
 }
 
+// Pods of containerd start, are measured part by part beside pods of ordinary programs, stop and leave nothing, also when the
+// command is interrupted.
+func TestFleetOfPods(t *testing.T) {
+	for _, program := range append([]string{"containerd"}, podPrograms...) {
+		need.Program(t, program, "containerd")
+	}
+	need.That(t, pods.Plugins() != "", "no CNI plugins; Debian's package containernetworking-plugins has them")
+	need.That(t, os.Getenv(envOrdinary) != "", envOrdinary+" is not set: it names the ordinary program, which //example:pause builds")
+	json := filepath.Join(shared(t), "r.json")
+	args := []string{layout(t), "--engine=containerd", "--count=2", "--json=" + json}
+	outcomes := play(t, []trial{{Args: args}, {Args: args, Victim: theCommand, Signal: syscall.SIGINT, Cgroup: true}})
+	for _, o := range outcomes {
+		checkNothingLeft(t, "a fleet of pods", o)
+	}
+	if o := outcomes[1]; o.Status == 0 || !o.Hit {
+		t.Errorf("interrupted: %v, status %d, output:\n%s", o.Hit, o.Status, o.Output)
+	}
+	if o := outcomes[0]; o.Status != 0 || !strings.Contains(o.Output, "of it the shim") {
+		t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
+	}
+	r, err := report.Read(json)
+	if err != nil {
+		t.Fatal(err)
+	}
+	networks := map[string]int{}
+	for _, run := range r.Runs {
+		if run.Netns {
+			networks[run.Name]++
+		}
+		if run.Failures != 0 || run.Processes != 2 || !strings.HasPrefix(run.Engine, "containerd ") {
+			t.Errorf("got %+v, want 2 pods", run)
+		}
+		if p := run.Pod; p == nil || p.Pause <= 0 || p.Pause > 4000 || p.Shim < 1000 {
+			t.Errorf("%s: the parts of a pod are %+v, want a small process and a shim of a few MB", run.Label(), p)
+		}
+	}
+	if networks["pause"] != 1 || networks[ordinaryGo] != 1 || len(r.Runs) != 2*len(networks) {
+		t.Errorf("%d fleets, those with networks: %v; want the image and an ordinary Go program, each with and without", len(r.Runs), networks)
+	}
+}
+
 // shared returns a new folder that a scene sees as the test does.
 func shared(t *testing.T) string {
 	t.Helper()
@@ -121,13 +164,24 @@ func TestBadInputIsRefused(t *testing.T) {
 	t.Setenv(envLayout, "")
 	t.Setenv(envOrdinary, "")
 	engine, image := "--engine=/bin/true", "--layout=x"
+	fake := func(name string) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.Symlink("/bin/true", path); err != nil {
+			t.Fatal(err)
+		}
+		return "--engine=" + path
+	}
+	containerd := fake("containerd")
 	for want, args := range map[string][]string{
-		"must be at least 1":             {"--count=0"},
-		"unexpected argument":            {"10000"},
-		"--engine=no-such-engine":        {"--engine=no-such-engine", image},
-		"give --layout=FOLDER":           {engine},
-		"--compare needs an ordinary Go": {engine, image, "--compare"},
-		"would not fit here":             {engine, image, "--count=100000000"},
+		"must be at least 1":                  {"--count=0"},
+		"unexpected argument":                 {"10000"},
+		"--engine=no-such-engine":             {"--engine=no-such-engine", image},
+		"use one of those, or containerd":     {fake("docker"), image},
+		"does without --netns":                {containerd, image, "--netns"},
+		"takes at most 1000":                  {containerd, image, "--count=1001"},
+		"give --layout=FOLDER":                {engine},
+		"the comparison needs an ordinary Go": {engine, image, "--compare"},
+		"would not fit here":                  {engine, image, "--count=100000000"},
 	} {
 		var out, said strings.Builder
 		code := newCommand().Execute(t.Context(), args, &out, &said)

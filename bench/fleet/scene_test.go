@@ -312,7 +312,7 @@ func see() (map[string]bool, error) {
 	for _, group := range groups {
 		seen["cgroup "+group] = true
 	}
-	for _, dir := range []string{"/run", "/mnt", "/var/tmp", "/dev/shm"} {
+	for _, dir := range []string{"/run", "/mnt", "/var/tmp", "/dev/shm", "/var/lib/cni"} {
 		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 			if path != dir && err == nil {
 				seen["file "+path] = true

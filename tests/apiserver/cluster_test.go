@@ -20,7 +20,8 @@ import (
 // envAssets is the environment variable that names the folder of the programs.
 const envAssets = "KUBEBUILDER_ASSETS"
 
-// cluster is a control plane without controllers, scheduler and nodes: an API server on loopback, and its etcd.
+// cluster is a control plane without controllers, scheduler and nodes, unless startNode adds them: an API server on loopback,
+// and its etcd.
 type cluster struct {
 	program    string // kubectl
 	kubeconfig string
@@ -80,8 +81,8 @@ current-context: test
 	return c
 }
 
-// freePort returns a TCP port of loopback that nobody listens on. Bazel gives the test a network namespace of its own, so
-// that nobody else takes it either.
+// freePort returns a TCP port of loopback that nobody listens on. The tests have a network namespace of their own, so that
+// nobody else takes it either.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

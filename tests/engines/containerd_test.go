@@ -1,9 +1,7 @@
 package engines
 
 import (
-	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -11,62 +9,45 @@ import (
 
 	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/pods"
 	"example.com/pause/tests/lib/targets"
 )
 
 // TestContainerd: containerd runs the image, started by ctr, and keeps every promise.
 func TestContainerd(t *testing.T) {
 	isolated(t)
-	d := startContainerd(t, nil)
+	d := startContainerd(t, false)
 	d.load(t, "default")
 	promises(t, d)
 }
 
 // containerd is a daemon with state of its own.
 type containerd struct {
-	ctr     string
-	address string // of its socket
-	runs    *int
+	pods.Config
+	major int // of its version
+	ctr   string
+	runs  *int
 }
 
-// startContainerd starts containerd. config may change its configuration: it gets the daemon's major version, and returns
-// a document in TOML.
-func startContainerd(t *testing.T, config func(major int) string) *containerd {
+// startContainerd starts containerd, with the Container Runtime Interface or without.
+func startContainerd(t *testing.T, interfaced bool) *containerd {
 	t.Helper()
 	program := need.Program(t, "containerd", "containerd")
 	ctr := need.Program(t, "ctr", "containerd")
 	need.Program(t, "runc", "runc")
-	dir := temp(t)
-	d := &containerd{ctr: ctr, address: filepath.Join(dir, "sock"), runs: new(int)}
-	// Keys of the root table, before config brings tables.
-	text := fmt.Sprintf("root = %q\nstate = %q\n", filepath.Join(dir, "root"), filepath.Join(dir, "state"))
-	// opt makes a folder in /opt.
-	text += `disabled_plugins = ["io.containerd.internal.v1.opt"`
-	if config == nil {
-		text += `, "io.containerd.grpc.v1.cri"]` + "\nversion = 2\n"
-	} else {
-		text += "]\n" + config(major(t, program))
+	_, major, err := pods.Version(program)
+	check(t, err)
+	d := &containerd{Config: pods.Config{Dir: temp(t)}, major: major, ctr: ctr, runs: new(int)}
+	if interfaced {
+		d.Sandbox = sandboxConfig(t, major)
+		need.Program(t, "crun", "crun")
+		d.Runtime, err = pods.WithoutCgroups(d.Dir)
+		check(t, err)
 	}
-	text += fmt.Sprintf("\n[grpc]\n  address = %q\n", d.address)
-	path := filepath.Join(dir, "config.toml")
-	check(t, os.WriteFile(path, []byte(text), 0o644))
-	daemon(t, d.address, program, "--config", path)
+	path, err := d.Write(major)
+	check(t, err)
+	daemon(t, d.Socket(), program, "--config", path)
 	return d
-}
-
-// major returns the major version of containerd.
-func major(t *testing.T, program string) int {
-	t.Helper()
-	// containerd github.com/containerd/containerd/v2 2.1.9 ...
-	words := strings.Fields(run(t, program, "--version"))
-	if len(words) > 2 {
-		first, _, _ := strings.Cut(strings.TrimPrefix(words[2], "v"), ".")
-		if n, err := strconv.Atoi(first); err == nil {
-			return n
-		}
-	}
-	t.Fatalf("%s --version prints no version that is understood: %q", program, words)
-	return 0
 }
 
 // daemon starts a daemon, waits until it listens on the Unix socket, and stops it when the test ends.
@@ -96,7 +77,7 @@ func (d *containerd) load(t *testing.T, namespace string) {
 }
 
 func (d *containerd) args(namespace string, args ...string) []string {
-	return append([]string{"--address", d.address, "--namespace", namespace}, args...)
+	return append([]string{"--address", d.Socket(), "--namespace", namespace}, args...)
 }
 
 // runArgs are the arguments of ctr that run a container of the image, as id.

@@ -8,11 +8,12 @@ import (
 
 	"example.com/pause/tests/lib/bundle"
 	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/pods"
 	"example.com/pause/tests/lib/targets"
 )
 
 // reference is the name that engines get to know the image by; the shipped configuration uses it too.
-const reference = "registry.example.com/pause:1.0"
+const reference = pods.Reference
 
 // layout returns the path of the image's OCI layout.
 func layout(t *testing.T) string {

@@ -2,7 +2,6 @@ package engines
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -163,10 +162,4 @@ func (e cli) start(t *testing.T, profile string) container {
 func (e cli) print(t *testing.T, args ...string) string {
 	t.Helper()
 	return run(t, e.program, e.args("start", "--attach", e.create(t, "", args...))...)
-}
-
-// installed reports whether a program is on PATH.
-func installed(program string) bool {
-	_, err := exec.LookPath(program)
-	return err == nil
 }

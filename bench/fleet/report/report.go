@@ -36,6 +36,8 @@ type Run struct {
 
 	Start  Start `json:"start"`
 	Memory Cost  `json:"memory"` // of each container
+	// Pod is set if each container is the sandbox of a pod.
+	Pod *Pod `json:"pod,omitempty"`
 	// Unsettled says that the machine's memory never came to rest around the fleet, so that Memory is that of others, too.
 	Unsettled     bool    `json:"unsettled,omitempty"`
 	RSSKB         int64   `json:"rss_kb"` // the median of all containers
@@ -69,6 +71,19 @@ type Cost struct {
 	Available float64 `json:"available_kb"`
 	// Components are the increases of what Components names.
 	Components map[string]float64 `json:"components_kb"`
+}
+
+// Pod is what of the memory of a pod is in processes, in kB, without what a file holds (Pss_Anon in /proc/PID/smaps_rollup).
+type Pod struct {
+	Pause float64 `json:"pause_kb"` // the sandbox
+	Shim  float64 `json:"shim_kb"`  // the process that containerd keeps beside it
+	// Containerd is what containerd itself has grown by.
+	Containerd float64 `json:"containerd_kb"`
+}
+
+// kernel returns the rest of the memory of a pod, in kB: what the kernel has for it, and what the engine keeps in files.
+func (r Run) kernel() float64 {
+	return r.Memory.Available - r.Pod.Pause - r.Pod.Shim - r.Pod.Containerd
 }
 
 // maxIntervals is how finely the rate is told.
@@ -120,6 +135,7 @@ func (r Run) Label() string {
 
 // Text writes the report for people: a column for each run, ratios between those that were measured alike, and what failed.
 func (r Report) Text(w io.Writer) error {
+	pods := !slices.ContainsFunc(r.Runs, func(r Run) bool { return r.Pod == nil })
 	var rows [][]string
 	row := func(name, format string, value func(Run) any) {
 		cells := []string{name}
@@ -131,7 +147,11 @@ func (r Report) Text(w io.Writer) error {
 	row("", "%s", func(r Run) any { return r.Name })
 	row("isolation", "%s", func(r Run) any { return orDash(r.isolation()) })
 	row("engine", "%s", func(r Run) any { return r.Engine })
-	row("containers", "%d", func(r Run) any { return r.Count })
+	what := "containers"
+	if pods {
+		what = "pods"
+	}
+	row(what, "%d", func(r Run) any { return r.Count })
 	row("load before", "%s", func(r Run) any { return r.Load })
 	row("program, bytes", "%d", func(r Run) any { return r.BinaryBytes })
 	row("start, s", "%.2f", func(r Run) any { return r.Start.Seconds })
@@ -139,6 +159,12 @@ func (r Report) Text(w io.Writer) error {
 	row("start, median ms", "%.1f", func(r Run) any { return r.Start.MedianMS })
 	row("start, p99 ms", "%.1f", func(r Run) any { return r.Start.P99MS })
 	row("memory each, kB", "%s", func(r Run) any { return r.memory() })
+	if pods {
+		row("of it the pause process", "%.1f", func(r Run) any { return r.Pod.Pause })
+		row("of it the shim", "%.1f", func(r Run) any { return r.Pod.Shim })
+		row("of it containerd", "%.1f", func(r Run) any { return r.Pod.Containerd })
+		row("of it the kernel", "%.1f", func(r Run) any { return r.kernel() })
+	}
 	for _, name := range Components {
 		row("of it "+name, "%.1f", func(r Run) any { return r.Memory.Components[name] })
 	}
@@ -156,7 +182,11 @@ func (r Report) Text(w io.Writer) error {
 	if err := lib.Table(w, rows); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(r.Runs, func(r Run) bool { return r.Unsettled }) {
+	unsettled := slices.ContainsFunc(r.Runs, func(r Run) bool { return r.Unsettled })
+	if pods && !unsettled {
+		r.shares(w)
+	}
+	if unsettled {
 		fmt.Fprintln(w, "\n*: the machine's memory did not come to rest, so that this is also what others took or gave back meanwhile")
 	}
 	if lost {
@@ -186,13 +216,37 @@ func orDash(s string) string {
 	return s
 }
 
-// ratios compares each run with the first that was measured alike: as many containers, with the same isolation and engine.
+// shares says how much of a pod each part is, and what another program in the place of the first changes.
+func (r Report) shares(w io.Writer) {
+	for _, run := range r.Runs {
+		whole := run.Memory.Available
+		part := func(kb float64) string { return fmt.Sprintf("%.0f kB (%.1f %%)", kb, 100*kb/whole) }
+		if run.Name == r.Runs[0].Name {
+			network := "the node's network"
+			if run.Netns {
+				network = "a network of its own"
+			}
+			fmt.Fprintf(w, "\nA pod with %s takes %.0f kB. The pause process is %s of it, its shim %s, containerd %s, the kernel %s.\n", network, whole,
+				part(run.Pod.Pause), part(run.Pod.Shim), part(run.Pod.Containerd), part(run.kernel()))
+			continue
+		}
+		more := whole - r.like(run).Memory.Available
+		fmt.Fprintf(w, "With %s in place of the image it takes %+.0f kB (%+.1f %%).\n", run.Name, more, 100*more/(whole-more))
+	}
+}
+
+// like returns the first run that was measured alike: as many containers, with the same isolation and engine.
+func (r Report) like(run Run) Run {
+	return r.Runs[slices.IndexFunc(r.Runs, func(b Run) bool {
+		return b.Count == run.Count && b.Netns == run.Netns && b.Cgroup == run.Cgroup && b.Engine == run.Engine
+	})]
+}
+
+// ratios compares each run with the first that was measured alike.
 // That of the same program is none to compare with. lost says that some have no ratio of memory.
 func (r Report) ratios() (rows [][]string, lost bool) {
 	for _, run := range r.Runs {
-		b := r.Runs[slices.IndexFunc(r.Runs, func(b Run) bool {
-			return b.Count == run.Count && b.Netns == run.Netns && b.Cgroup == run.Cgroup && b.Engine == run.Engine
-		})]
+		b := r.like(run)
 		if b.Name == run.Name {
 			continue
 		}

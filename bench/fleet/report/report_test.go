@@ -108,3 +108,30 @@ func TestTextHasNoRatiosOfNoise(t *testing.T) {
 		}
 	}
 }
+
+// Of pods, the text has the parts, which add up, and says how much of a pod each is and what another program adds, compared
+// with the image on the same network.
+func TestTextOfPods(t *testing.T) {
+	r := sample()
+	r.Runs = append(r.Runs[:2], r.Runs[0], r.Runs[1])
+	for i, kb := range []float64{1000, 1100, 2000, 2200} {
+		r.Runs[i].Memory.Available, r.Runs[i].Netns = kb, i > 1
+		r.Runs[i].Pod = &Pod{Pause: kb / 100, Shim: kb / 2, Containerd: 40}
+	}
+	got := text(t, r)
+	for _, want := range []string{
+		"of it the pause process 10.0 11.0 20.0 22.0 of it the shim 500.0 550.0 1000.0 1100.0 of it containerd 40.0 40.0 40.0 40.0 of it the kernel 450.0 499.0 940.0 1038.0",
+		"A pod with the node's network takes 1000 kB. The pause process is 10 kB (1.0 %) of it, its shim 500 kB (50.0 %), containerd 40 kB (4.0 %), the kernel 450 kB (45.0 %). " +
+			"With ordinary Go in place of the image it takes +100 kB (+10.0 %).",
+		"A pod with a network of its own takes 2000 kB.",
+		"With ordinary Go in place of the image it takes +200 kB (+10.0 %).",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	r.Runs[3].Unsettled = true
+	if got := text(t, r); strings.Contains(got, "A pod with") {
+		t.Errorf("shares of what was measured while it moved, in\n%s", got)
+	}
+}

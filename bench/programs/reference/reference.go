@@ -19,11 +19,14 @@ type Program struct {
 	Path string
 }
 
-// Compilers are tried in this order; all link statically, because there is nothing else in a container image.
-var Compilers = []struct {
+// A Compiler makes a reference program.
+type Compiler struct {
 	Name    string // of what it makes, for a table
 	Command string // on PATH
-}{
+}
+
+// Compilers are tried in this order; all link statically, because there is nothing else in a container image.
+var Compilers = []Compiler{
 	{"C, static musl", "musl-gcc"},
 	{"C, static glibc", "gcc"},
 }

@@ -1,4 +1,5 @@
-// Command programs builds etcd, kube-apiserver and kubectl for tests/apiserver, from the Go modules that they are made of.
+// Command programs builds etcd and Kubernetes, for a cluster of one node, for tests/apiserver, from the Go modules that they are
+// made of.
 //
 // Nobody publishes them where only a Go module proxy answers. Kubernetes' own module names its parts by a version that does
 // not exist, v0.0.0, because they lie beside it in its repository; here they are replaced by the modules that are published
@@ -37,8 +38,8 @@ func newCommand() *command.Command {
 	c := &command.Command{
 		Name: "programs",
 		Call: "go run ./tests/apiserver/programs",
-		Summary: "Builds etcd, kube-apiserver and kubectl from Go modules into the new folder OUTPUT, for tests/apiserver. It takes\n" +
-			"ten minutes and more, four gigabytes of memory, and as much of disk in the go command's caches.",
+		Summary: "Builds etcd, kubectl and the daemons of Kubernetes from Go modules into the new folder OUTPUT, for tests/apiserver. It takes\n" +
+			"20 minutes and more, four gigabytes of memory, and as much of disk in the go command's caches.",
 		Arguments: "OUTPUT",
 		Examples: []string{
 			"go run ./tests/apiserver/programs ~/kubernetes",
@@ -55,7 +56,7 @@ func newCommand() *command.Command {
 	return c
 }
 
-// build puts the three programs into dir.
+// build puts the programs into dir.
 func build(ctx context.Context, version, dir string, stdout io.Writer) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -89,11 +90,11 @@ func build(ctx context.Context, version, dir string, stdout io.Writer) error {
 	if err := os.WriteFile(file, own, 0o644); err != nil {
 		return err
 	}
-	fmt.Fprintln(stdout, "building kube-apiserver and kubectl")
+	fmt.Fprintln(stdout, "building kubectl and the daemons of Kubernetes")
 	const versionPackage = "k8s.io/component-base/version"
 	if _, err := run(ctx, source.Dir, "build", "-modfile="+file, "-mod=mod", "-trimpath",
 		"-ldflags=-s -w -X "+versionPackage+".gitVersion="+version+" -X "+versionPackage+".gitMajor=1 -X "+versionPackage+".gitMinor="+minor(version),
-		"-o", dir, "./cmd/kube-apiserver", "./cmd/kubectl"); err != nil {
+		"-o", dir, "./cmd/kubectl", "./cmd/kube-apiserver", "./cmd/kube-controller-manager", "./cmd/kube-scheduler", "./cmd/kubelet"); err != nil {
 		return err
 	}
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -131,6 +132,30 @@ func Init(args []string) error {
 	}
 	// Its status is lost with the others'; Run knows it by what was, or was not, reported.
 	cmd.Wait()
+	return nil
+}
+
+// Scratch makes what is written below dir, if there is a dir, go to memory, in the mount namespace of Init. /run must be a file
+// system in memory.
+func Scratch(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	upper, err := os.MkdirTemp("/run", "upper-")
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("/run", "work-")
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(upper, 0o755); err != nil {
+		return err
+	}
+	options := "lowerdir=" + dir + ",upperdir=" + upper + ",workdir=" + work
+	if err := unix.Mount("overlay", dir, "overlay", 0, options); err != nil {
+		return fmt.Errorf("mount an overlay on %s: %w", dir, err)
+	}
 	return nil
 }
 

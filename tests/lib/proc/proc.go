@@ -79,12 +79,18 @@ func (p PID) Status() (map[string]string, error) { return p.table("status") }
 
 // RSS returns the resident memory of the process in bytes: the sum over its page tables, not the kernel's running
 // estimate, which is off by up to a few dozen pages a CPU.
-func (p PID) RSS() (int64, error) {
+func (p PID) RSS() (int64, error) { return p.rollup("Rss") }
+
+// Anonymous returns the memory of the process in bytes that no file holds, as its heap and stacks; its part of what it shares.
+func (p PID) Anonymous() (int64, error) { return p.rollup("Pss_Anon") }
+
+// rollup returns a sum over the page tables of the process, in bytes.
+func (p PID) rollup(name string) (int64, error) {
 	sums, err := p.table("smaps_rollup")
 	if err != nil {
 		return 0, err
 	}
-	kb, err := strconv.ParseInt(strings.TrimSuffix(sums["Rss"], " kB"), 10, 64)
+	kb, err := strconv.ParseInt(strings.TrimSuffix(sums[name], " kB"), 10, 64)
 	return kb << 10, err
 }
 
