@@ -39,7 +39,7 @@ func (d demand) memoryKB() int64 {
 		kb += 200 + 2*int64(d.largest)/64
 	}
 	if d.pods {
-		kb += 8000
+		kb += 4500
 	}
 	return kb
 }

@@ -44,6 +44,8 @@ func TestEstimate(t *testing.T) {
 		"cgroups, and 10,000 before":        {demand{threads: 1, cgroup: true, largest: 10000}, 508},
 		"10,000 with all":                   {demand{threads: 1, netns: true, cgroup: true, largest: 10000}, 766},
 		"1,000 with all, and 10,000 before": {demand{threads: 1, netns: true, cgroup: true, largest: 10000}, 718},
+		"pods":                              {demand{threads: 1, netns: true, cgroup: true, pods: true, largest: 100}, 4388},
+		"pods of Go":                        {demand{threads: 6, netns: true, cgroup: true, pods: true, largest: 100}, 5137},
 	} {
 		if got := test.demand.memoryKB(); got < test.kb || got > 2*test.kb {
 			t.Errorf("%s: got %d kB; want %d or somewhat more", name, got, test.kb)
@@ -72,6 +74,7 @@ func TestEachLimitIsChecked(t *testing.T) {
 		want  []string
 	}{
 		"PIDs":                 {map[string]string{"proc/sys/kernel/pid_max": "1100"}, nil, []string{"sysctl -w kernel.pid_max="}},
+		"threads of shims":     {map[string]string{"sys/fs/cgroup/pids/user/one/pids.max": "17000"}, func(d *demand) { d.pods = true }, []string{"pids.max is 17000"}},
 		"PIDs, with what runs": {map[string]string{"proc/loadavg": "0 0 0 9/31700 1"}, nil, []string{"kernel.pid_max is 32768; 31700 tasks run"}},
 		"threads":              {map[string]string{"proc/sys/kernel/threads-max": "1000"}, nil, []string{"sysctl -w kernel.threads-max="}},
 		"processes of a user":  {nil, func(d *demand) { d.maxProcesses = 1000 }, []string{"ulimit -u "}},

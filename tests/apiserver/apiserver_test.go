@@ -1,9 +1,9 @@
 // Package apiserver applies the manifests of deploy to a real Kubernetes API server, as people apply them, and has it enforce
-// Pod Security.
+// Pod Security; and runs them on a real node.
 //
-// The test is off unless KUBEBUILDER_ASSETS names a folder with etcd, kube-apiserver and kubectl: the variable, and the
-// programs, that envtest of controller-runtime uses. tests/apiserver/programs builds them, which takes minutes and
-// gigabytes; that is why not even --config=ci asks for it.
+// The tests are off unless KUBEBUILDER_ASSETS names a folder with etcd, kube-apiserver and kubectl: the variable, and the
+// programs, that envtest of controller-runtime uses. A node takes more. tests/apiserver/programs builds all of them, which takes
+// minutes and gigabytes; that is why not even --config=ci asks for it.
 package apiserver
 
 import (
@@ -44,7 +44,7 @@ func TestAPIServer(t *testing.T) {
 	for _, folder := range folders {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			c.must(t, "apply", "--kustomize", folder)
-			// There is no controller manager here, which makes this account in every namespace.
+			// There is no controller manager yet, which makes this account in every namespace.
 			c.ensure(t, "serviceaccount", "default")
 			c.must(t, "diff", "--kustomize", folder)
 			pod := c.pod(t)

@@ -81,8 +81,8 @@ current-context: test
 	return c
 }
 
-// freePort returns a TCP port of loopback that nobody listens on. The tests have a network namespace of their own, so that
-// nobody else takes it either.
+// freePort returns a TCP port of loopback that nobody listens on. As root, the tests have a network namespace of their own,
+// so that nobody else takes it either.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
