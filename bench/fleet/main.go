@@ -98,7 +98,7 @@ func newCommand() *command.Command {
 	}
 	var o options
 	set := &c.Flags
-	set.IntVar(&o.count, "count", 1000, "how `many` containers to start; with containerd, pods of each kind (default 100)")
+	set.IntVar(&o.count, "count", 1000, "how `many` containers to start; with containerd, pods of each kind, and 100 by default")
 	set.StringVar(&o.engine, "engine", "crun", "the OCI `engine`: a name on PATH or a path; crun, runc, or what takes their arguments; or containerd")
 	set.IntVar(&o.parallel, "parallel", runtime.NumCPU(), "how `many` engines run at a time")
 	set.BoolVar(&o.netns, "netns", false, "give each container a network namespace")

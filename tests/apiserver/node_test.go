@@ -184,11 +184,6 @@ func kubeletArgs(t *testing.T, c *cluster, engine pods.Config) []string {
 		check(t, os.WriteFile(file, []byte(value+"\n"), 0o644))
 		check(t, unix.Mount(file, filepath.Join("/proc/sys", name), "", unix.MS_BIND, ""))
 	}
-	// A node has an address that is not of loopback: one of those that are for documentation.
-	const address = "192.0.2.1"
-	if out, err := exec.Command(need.Program(t, "ip", "iproute2"), "address", "add", address+"/32", "dev", "lo").CombinedOutput(); err != nil {
-		t.Fatalf("ip address add: %v: %s", err, out)
-	}
 	// Without cgroups of its own, because not every machine has all controllers in cgroup 2; and however full the disk is.
 	config := fmt.Sprintf(`apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -210,7 +205,7 @@ evictionHard: {memory.available: "0%%", nodefs.available: "0%%", nodefs.inodesFr
 	check(t, os.WriteFile(file, []byte(config), 0o644))
 	return []string{
 		"--config=" + file, "--kubeconfig=" + c.kubeconfig, "--root-dir=" + dir, "--cert-dir=" + filepath.Join(dir, "pki"),
-		"--hostname-override=node", "--node-ip=" + address,
+		"--hostname-override=node", "--node-ip=" + enclosed.Address,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -39,6 +40,9 @@ const WorkDir = "/run/pause"
 
 // CgroupMount is where the tests have the cgroup 2 hierarchy.
 const CgroupMount = "/sys/fs/cgroup"
+
+// Address is one that the tests' network namespace has and that is not of loopback: one of those that are for documentation.
+const Address = "192.0.2.1"
 
 // Main is what TestMain has to do; prefix starts the name of the cgroup.
 func Main(m *testing.M, prefix string) {
@@ -146,19 +150,26 @@ func prepare() error {
 	return errors.Join(os.Setenv("TMPDIR", WorkDir), os.Setenv("HOME", WorkDir), os.Setenv("XDG_RUNTIME_DIR", WorkDir))
 }
 
-// loopback takes the loopback interface of the network namespace up.
+// loopback takes the loopback interface of the network namespace up, and gives it Address.
 func loopback() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	lo, err := unix.NewIfreq("lo")
+	up, err := unix.NewIfreq("lo")
 	if err != nil {
 		return err
 	}
-	lo.SetUint16(unix.IFF_UP)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo)
+	up.SetUint16(unix.IFF_UP)
+	address, err := unix.NewIfreq("lo:1")
+	if err != nil {
+		return err
+	}
+	if err := address.SetInet4Addr(net.ParseIP(Address).To4()); err != nil {
+		return err
+	}
+	return errors.Join(unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, up), unix.IoctlIfreq(fd, unix.SIOCSIFADDR, address))
 }
 
 // mountCgroup replaces what is at /sys/fs/cgroup in this mount namespace by the cgroup 2 hierarchy, which every engine
