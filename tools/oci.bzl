@@ -31,7 +31,7 @@ def _canonical_impl(ctx):
         image = image,
         arguments = ["--annotation={}={}".format(name, value) for name, value in ctx.attr.annotations.items()],
         # The blobs of an oci_image may be links to its layers.
-        inputs = ctx.attr.image[DefaultInfo].default_runfiles.files.to_list(),
+        inputs = ctx.attr.image[DefaultInfo].default_runfiles.files,
     )
     return [default, ImageInfo(layout = output)]
 
@@ -83,8 +83,8 @@ def _oci_artifact_impl(ctx):
         "OCIArtifact",
         "artifact",
         ctx.actions.declare_directory(ctx.label.name),
-        arguments = ["--artifact-type=" + ctx.attr.artifact_type, "--file=" + ctx.file.file.path],
-        inputs = [ctx.file.file],
+        arguments = ["--artifact-type", ctx.attr.artifact_type, "--file", ctx.file.file],
+        inputs = depset([ctx.file.file]),
     )
 
 oci_artifact = rule(

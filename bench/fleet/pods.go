@@ -217,14 +217,9 @@ func (f *fleet) podMemory(grown int64) *report.Pod {
 		pause += bytes
 	}
 	// All processes of this namespace are of this fleet.
-	files, _ := filepath.Glob("/proc/[0-9]*/comm")
-	for _, file := range files {
-		comm, _ := os.ReadFile(file) // or it has ended
-		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		if strings.HasPrefix(string(comm), "containerd-shim") {
-			bytes, _ := proc.PID(pid).Anonymous()
-			shims += bytes
-		}
+	for _, pid := range proc.Named("containerd-shim") {
+		bytes, _ := pid.Anonymous() // or it has ended
+		shims += bytes
 	}
 	return &report.Pod{Pause: each(pause), Shim: each(shims), Containerd: each(grown)}
 }

@@ -21,6 +21,7 @@ import (
 	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/pods"
+	"example.com/pause/tests/lib/proc"
 	"example.com/pause/tests/lib/targets"
 )
 
@@ -69,30 +70,18 @@ func TestNode(t *testing.T) {
 				}
 			}
 			// Each pod has the image twice: as sandbox and as container.
-			if n, shims := running(t, "pause"), running(t, "containerd-shim"); len(list.Items) != replicas || n != 2*replicas || shims != replicas {
+			if n, shims := len(proc.Named("pause")), len(proc.Named("containerd-shim")); len(list.Items) != replicas || n != 2*replicas || shims != replicas {
 				t.Errorf("%d pods, %d processes of the image, %d shims; want %d, %d and %[4]d", len(list.Items), n, shims, replicas, 2*replicas)
 			}
 			c.must(t, "delete", "--kustomize", folder, "--timeout="+background.Patience.String())
 			state := func() string {
 				networks, _ := os.ReadDir("/run/netns")
-				return fmt.Sprintf("%d processes of the image, %d shims, %d networks", running(t, "pause"), running(t, "containerd-shim"), len(networks))
+				return fmt.Sprintf("%d processes of the image, %d shims, %d networks", len(proc.Named("pause")), len(proc.Named("containerd-shim")), len(networks))
 			}
 			const nothing = "0 processes of the image, 0 shims, 0 networks"
 			background.Await(t, "the node to have "+nothing, func() bool { return state() == nothing }, state)
 		})
 	}
-}
-
-// running returns how many processes have that name; the kernel keeps 15 characters of it.
-func running(t *testing.T, name string) (n int) {
-	t.Helper()
-	files, _ := filepath.Glob("/proc/[0-9]*/comm")
-	for _, file := range files {
-		if comm, _ := os.ReadFile(file); strings.TrimSpace(string(comm)) == name {
-			n++
-		}
-	}
-	return n
 }
 
 // released returns a folder with the kustomization that docs/deploy.md asks for: it sets the digest and the number of pods.

@@ -18,7 +18,7 @@ IMAGE = attr.label(
     providers = [ImageInfo],
 )
 
-def run_oci(ctx, mnemonic, command, output, *, arguments = [], image = None, inputs = []):
+def run_oci(ctx, mnemonic, command, output, *, arguments = [], image = None, inputs = depset()):
     """Registers the action that makes output from an image.
 
     Args:
@@ -26,9 +26,9 @@ def run_oci(ctx, mnemonic, command, output, *, arguments = [], image = None, inp
       mnemonic: the action's.
       command: the program's command, such as archive.
       output: the file or folder to make.
-      arguments: further arguments of the command.
+      arguments: further arguments of the command, strings and files.
       image: the folder of the image; by default that of the attribute `image`, IMAGE above.
-      inputs: a list of further files that the action reads.
+      inputs: a depset of further files that the action reads.
 
     Returns:
       The rule's DefaultInfo.
@@ -42,7 +42,7 @@ def run_oci(ctx, mnemonic, command, output, *, arguments = [], image = None, inp
     ctx.actions.run(
         executable = ctx.executable._oci,
         arguments = [args],
-        inputs = [image] + inputs,
+        inputs = depset([image], transitive = [inputs]),
         outputs = [output],
         mnemonic = mnemonic,
         progress_message = "Writing %{output}",

@@ -157,6 +157,18 @@ func (p PID) Maps() ([]Mapping, error) {
 	return maps, nil
 }
 
+// Named returns the processes of this PID namespace that have that name, of which the kernel keeps 15 characters (proc_pid_comm(5)).
+func Named(name string) (pids []PID) {
+	files, _ := filepath.Glob("/proc/[0-9]*/comm")
+	for _, file := range files {
+		comm, _ := os.ReadFile(file) // or it has ended
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil && strings.TrimSpace(string(comm)) == name {
+			pids = append(pids, PID(pid))
+		}
+	}
+	return pids
+}
+
 // Children returns the children of the process, zombies included.
 func (p PID) Children() ([]PID, error) {
 	text, err := os.ReadFile(p.Path("task/" + strconv.Itoa(int(p)) + "/children"))
