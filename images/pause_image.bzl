@@ -4,11 +4,15 @@ load("@bazel_lib//lib:diff_test.bzl", "diff_test")
 load("@rules_oci//oci:defs.bzl", "oci_image", "oci_load")
 load("//tools:golden.bzl", "golden")
 load("//tools:layer.bzl", "layer")
-load("//tools:oci.bzl", "canonical")
+load("//tools:oci.bzl", "canonical", "oci_archive")
+load(":annotations.bzl", "VERSION")
 load(":arches.bzl", "VARIANTS", "name_of")
 
 # What golden tests say when they fail.
 ACCEPT = "If the change is meant: bazel run //images:update_digests"
+
+# What engines call an image that comes as an archive.
+REPO_TAGS = ["pause:" + VERSION]
 
 # The name comes from the architecture.
 # buildifier: disable=unnamed-macro
@@ -17,7 +21,7 @@ def pause_image(arch):
 
     Targets, with NAME for pause_linux_ARCHITECTURE: NAME, the image in canonical form; NAME_layer, its layer; NAME_oci, the image
     as rules_oci makes it; NAME_golden, its golden file as it would be now, and NAME_golden_test; NAME_load, for `bazel run`; NAME_tarball, the
-    image for `docker load` and `podman load`.
+    image for `docker load` and `podman load`; NAME_base64, the image as one line of text.
 
     Args:
       arch: one of ARCHES.
@@ -62,6 +66,14 @@ def pause_image(arch):
         name = name + "_load",
         image = ":" + name,
         repo_tags = ["pause:latest"],
+        visibility = ["//visibility:public"],
+    )
+
+    oci_archive(
+        name = name + "_base64",
+        image = ":" + name,
+        repo_tags = REPO_TAGS,
+        text = True,
         visibility = ["//visibility:public"],
     )
 

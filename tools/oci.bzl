@@ -74,7 +74,9 @@ oci_archive = rule(
     },
     doc = """Writes NAME.tar, an image or a whole index as an OCI layout in a tar archive (image-spec, "Image Layout").
 
-`skopeo copy oci-archive:NAME.tar ...` and `ctr image import NAME.tar` read it. It has the same bytes on every machine.""",
+`podman load`, `docker load`, `ctr image import` and `skopeo copy oci-archive:NAME.tar ...` read it. Engines that know OCI layouts keep
+the digest. Docker's classic image store does not: it reads manifest.json, which the archive has too, and calls the images of
+an index by their architectures, such as pause:1.0.0-arm64. The bytes are the same on every machine.""",
 )
 
 def _oci_artifact_impl(ctx):

@@ -69,7 +69,7 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
-		return stage.File(*output, func(f *os.File) error { return i.DockerArchive(f, tags) })
+		return stage.File(*output, func(f *os.File) error { return i.Archive(f, tags) })
 	}
 	return fmt.Errorf("unknown command %q; want image, index or archive", args[0])
 }

@@ -43,11 +43,12 @@ func Tar(name string, content []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Gzip returns data as one gzip member (RFC 1952) with a fixed header: no name, no date, "slowest algorithm", unknown
-// system. Only tools/layer/deflate decides about its size.
-func Gzip(data []byte) []byte {
+// Gzip returns the parts, one after the other, as one gzip member (RFC 1952) with a fixed header: no name, no date, "slowest
+// algorithm", unknown system. Only tools/layer/deflate, which says what parts are for, decides about its size.
+func Gzip(parts ...[]byte) []byte {
 	out := []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255}
-	out = append(out, deflate.Compress(data)...)
+	out = append(out, deflate.Compress(parts...)...)
+	data := bytes.Join(parts, nil)
 	out = binary.LittleEndian.AppendUint32(out, crc32.ChecksumIEEE(data))
 	return binary.LittleEndian.AppendUint32(out, uint32(len(data)))
 }

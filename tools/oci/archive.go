@@ -2,19 +2,24 @@ package oci
 
 import (
 	"archive/tar"
-	"errors"
+	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"regexp"
 	"strings"
+
+	"example.com/pause/tools/layer"
 )
 
 // reference matches a reference with a tag: REGISTRY/NAME:TAG or NAME:TAG (distribution-spec, "Pulling manifests").
 var reference = regexp.MustCompile(`^(?:([A-Za-z0-9.-]+(?::[0-9]+)?)/)?([a-z0-9]+(?:(?:[._]|__|-+|/)[a-z0-9]+)*):\w[\w.-]{0,127}$`)
 
-// Archive writes the image or index to w as an OCI layout in a tar archive, for `skopeo copy oci-archive:` and `ctr image
-// import`. repoTags are references such as pause:1.0.0 to call it by. The bytes depend on the arguments alone: USTAR, owner 0,
-// mode 0644, date 0, in a fixed order.
+// Archive writes the image or index to w as an OCI layout in a tar archive, with the manifest.json that `docker save` writes, for
+// engines that know no OCI layouts: `podman load`, `ctr image import`, `docker load` and `skopeo copy oci-archive:` read it.
+// repoTags are references such as pause:1.0.0 to call it by. manifest.json has no indexes, so there the images of an index are
+// called by their architectures: pause:1.0.0-arm64, pause:1.0.0-arm-v7. The bytes depend on the arguments alone: USTAR, owner
+// 0, mode 0644, date 0, in a fixed order, in which layers come last.
 func (i *Image) Archive(w io.Writer, repoTags []string) error {
 	entries := []Document{}
 	for _, tag := range repoTags {
@@ -33,46 +38,71 @@ func (i *Image) Archive(w io.Writer, repoTags []string) error {
 	if len(entries) == 0 {
 		entries = append(entries, Document{"digest": i.Digest, "mediaType": i.MediaType, "size": i.Size})
 	}
-	a := archive{tar.NewWriter(w), i}
+	images := i.Images
+	manifests := []Descriptor{i.Descriptor}
+	if i.Config != nil {
+		images = []*Image{i}
+	}
+	var configs, layers []Descriptor
+	saved := []Document{}
+	for _, image := range images {
+		manifests = append(manifests, image.Descriptor)
+		configs = append(configs, image.ConfigDescriptor)
+		layers = append(layers, image.Layers...)
+		names := []string{}
+		for _, d := range image.Layers {
+			names = append(names, blobName(d))
+		}
+		tags := []string{}
+		for _, tag := range repoTags {
+			if image != i {
+				tag += "-" + strings.ReplaceAll(strings.TrimPrefix(image.Platform(), "linux/"), "/", "-")
+			}
+			tags = append(tags, tag)
+		}
+		saved = append(saved, Document{"Config": blobName(image.ConfigDescriptor), "Layers": names, "RepoTags": tags})
+	}
+	a := archive{tar.NewWriter(w), i, map[string]bool{}}
 	a.add("oci-layout", []byte(layoutMarker))
 	a.add("index.json", encode(index(entries...)))
-	for _, d := range i.blobs() {
-		if err := a.blob("blobs/"+strings.Replace(d.Digest, ":", "/", 1), d); err != nil {
-			return err
-		}
+	if err := a.blobs(manifests); err != nil {
+		return err
+	}
+	a.add("manifest.json", encode(saved))
+	if err := a.blobs(append(configs, layers...)); err != nil {
+		return err
 	}
 	return a.Close()
 }
 
-// DockerArchive writes an image to w as `docker save` did before there was an OCI, which every version of `docker load` and
-// `podman load` reads. Otherwise it is as Archive.
-func (i *Image) DockerArchive(w io.Writer, repoTags []string) error {
-	if i.Config == nil {
-		return errors.New("a Docker archive holds one image, and this is an index")
+// Text returns the archive, compressed by gzip (RFC 1952), as one line of base64 (RFC 4648, section 4), to be pasted into
+// `base64 --decode | gunzip | podman load`. repoTags are those of Archive.
+func (i *Image) Text(repoTags []string) ([]byte, error) {
+	var b bytes.Buffer
+	if err := i.Archive(&b, repoTags); err != nil {
+		return nil, err
 	}
-	for _, tag := range repoTags {
-		if _, err := fullName(tag); err != nil {
-			return err
+	images := i.Images
+	if i.Config != nil {
+		images = []*Image{i}
+	}
+	// Layers are compressed already: a code that is made for text should not have to serve them.
+	var parts [][]byte
+	rest := b.Bytes()
+	for _, image := range images {
+		for _, d := range image.Layers {
+			blob, err := i.Blob(d)
+			if err != nil {
+				return nil, err
+			}
+			if before, after, found := bytes.Cut(rest, blob); found {
+				parts = append(parts, before, blob)
+				rest = after
+			}
 		}
 	}
-	a := archive{tar.NewWriter(w), i}
-	layers := []string{}
-	for _, d := range i.Layers {
-		name := d.Digest[len("sha256:"):] + ".tar"
-		if d.MediaType == MediaTypeLayerGzip {
-			name += ".gz"
-		}
-		layers = append(layers, name)
-		if err := a.blob(name, d); err != nil {
-			return err
-		}
-	}
-	config := i.ConfigDescriptor.Digest[len("sha256:"):] + ".json"
-	if err := a.blob(config, i.ConfigDescriptor); err != nil {
-		return err
-	}
-	a.add("manifest.json", encode([]Document{{"Config": config, "Layers": layers, "RepoTags": repoTags}}))
-	return a.Close()
+	line := base64.StdEncoding.AppendEncode(nil, layer.Gzip(append(parts, rest)...))
+	return append(line, '\n'), nil
 }
 
 // fullName returns a reference with its registry. One without a registry is Docker Hub's.
@@ -89,9 +119,12 @@ func fullName(tag string) (string, error) {
 	return "docker.io/library/" + tag, nil
 }
 
+func blobName(d Descriptor) string { return "blobs/" + strings.Replace(d.Digest, ":", "/", 1) }
+
 type archive struct {
 	*tar.Writer
 	image *Image
+	seen  map[string]bool // the digests that it has
 }
 
 func (a archive) header(name string, size int64) error {
@@ -105,9 +138,19 @@ func (a archive) add(name string, content []byte) {
 	}
 }
 
-func (a archive) blob(name string, d Descriptor) error {
-	if err := a.header(name, d.Size); err != nil {
-		return err
+// blobs adds each blob that is not there yet.
+func (a archive) blobs(descriptors []Descriptor) error {
+	for _, d := range descriptors {
+		if a.seen[d.Digest] {
+			continue
+		}
+		a.seen[d.Digest] = true
+		if err := a.header(blobName(d), d.Size); err != nil {
+			return err
+		}
+		if err := a.image.copyBlob(a, d); err != nil {
+			return err
+		}
 	}
-	return a.image.copyBlob(a, d)
+	return nil
 }

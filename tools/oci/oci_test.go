@@ -3,7 +3,9 @@ package oci
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -379,37 +381,51 @@ func TestArchives(t *testing.T) {
 		t.Errorf("without a name the archive has %s; want %s", again.Digest, root.Digest)
 	}
 
-	docker := filepath.Join(t.TempDir(), "image.tar")
-	if err := os.WriteFile(docker, write(root.Images[0].DockerArchive, "pause:1.0.0"), 0o644); err != nil {
-		t.Fatal(err)
+	// Engines that know no OCI layouts find an image by its name, and an image of an index by its architecture.
+	one := root.Images[0]
+	for from, as := range map[*Image]string{one: "pause:1.0.0", root: "pause:1.0.0-" + strings.TrimPrefix(one.Platform(), "linux/")} {
+		file := filepath.Join(t.TempDir(), "image.tar")
+		if err := os.WriteFile(file, write(from.Archive, "pause:1.0.0"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		tag, err := name.NewTag(as)
+		if err != nil {
+			t.Fatal(err)
+		}
+		image, err := tarball.ImageFromPath(file, &tag)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := validate.Image(image); err != nil {
+			t.Error(err)
+		}
+		if got, err := image.ConfigName(); err != nil || got.String() != one.ConfigDescriptor.Digest {
+			t.Errorf("the config of %s is %s (%v); want %s", as, got, err, one.ConfigDescriptor.Digest)
+		}
 	}
-	names := t.TempDir()
-	unpack(t, names, write(root.Images[0].DockerArchive))
-	if gzipped, err := filepath.Glob(filepath.Join(names, "*.tar.gz")); err != nil || len(gzipped) != 1 {
-		t.Errorf("there are %q (%v); want one layer that is called .tar.gz", gzipped, err)
-	}
-	tag, err := name.NewTag("pause:1.0.0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	image, err := tarball.ImageFromPath(docker, &tag)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := validate.Image(image); err != nil {
-		t.Error(err)
-	}
-	if got, err := image.ConfigName(); err != nil || got.String() != root.Images[0].ConfigDescriptor.Digest {
-		t.Errorf("the config is %s (%v); want %s", got, err, root.Images[0].ConfigDescriptor.Digest)
+
+	for _, i := range []*Image{one, root} {
+		line, err := i.Text([]string{"pause:1.0.0"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		compressed, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(string(line), "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := gzip.NewReader(bytes.NewReader(compressed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, write(i.Archive, "pause:1.0.0")) {
+			t.Errorf("the line of text of %s is not its archive (%v)", i.Digest, err)
+		}
 	}
 
 	for _, tag := range []string{"", "pause", "Pause:1", "pause:1:2", "pause:", "a b:1", "pause@sha256:00", "/pause:1"} {
 		if err := root.Archive(io.Discard, []string{tag}); err == nil {
 			t.Errorf("the name %q was accepted", tag)
 		}
-	}
-	if err := root.DockerArchive(io.Discard, nil); err == nil || !strings.Contains(err.Error(), "one image") {
-		t.Errorf("an index as a Docker archive: %v", err)
 	}
 }
 

@@ -25,13 +25,16 @@ import (
 
 // MaxSearched is the largest input, in bytes, whose shortest form is searched for; the time grows with its square. Larger
 // inputs are left to compress/flate.
-const MaxSearched = 8 << 10
+const MaxSearched = 48 << 10
 
-// Compress returns data as a complete DEFLATE stream (RFC 1951, no container), never longer than compress/flate's best.
-func Compress(data []byte) []byte {
+// Compress returns the parts, one after the other, as one complete DEFLATE stream (RFC 1951, no container), never longer than
+// compress/flate's best. Each part is a block with a code of its own, or stored if that is shorter: a caller who knows where
+// text ends and compressed data begins says so by parts. Matches reach from one part into those before it.
+func Compress(parts ...[]byte) []byte {
+	data := bytes.Join(parts, nil)
 	best := standard(data)
 	if len(data) > 0 && len(data) <= MaxSearched {
-		if own := searched(data); len(own) <= len(best) {
+		if own := searched(data, parts); len(own) <= len(best) {
 			best = own
 		}
 	}
@@ -57,9 +60,20 @@ func standard(data []byte) []byte {
 	return best
 }
 
-// searched is the best that the search finds.
-func searched(data []byte) []byte {
+// searched is the best that the search finds for data, which is parts one after the other.
+func searched(data []byte, parts [][]byte) []byte {
 	var w bitWriter
-	shortestBlock(data).write(&w)
+	matches := findMatches(data)
+	end := 0
+	for n, part := range parts {
+		start := end
+		end += len(part)
+		final := n == len(parts)-1
+		if b := shortestBlock(newParser(data[:end], matches, start)); b.bits <= w.storedBits(part) {
+			b.write(&w, final)
+		} else {
+			w.store(part, final)
+		}
+	}
 	return w.bytes
 }

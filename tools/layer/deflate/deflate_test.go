@@ -58,6 +58,29 @@ func inputs() map[string][]byte {
 	}
 }
 
+func whole(data []byte) *parser { return newParser(data, findMatches(data), 0) }
+
+// Parts come out as one, and pay off where text and noise alternate: noise is stored, and text matches text before it.
+func TestCompressParts(t *testing.T) {
+	text, random := bytes.Repeat([]byte("to be or not to be, that is the question; "), 20), noise(600, 256)
+	parts := [][]byte{text, random, text, {}, random[:300], nil}
+	data := bytes.Join(parts, nil)
+	got := Compress(parts...)
+	if !bytes.Equal(inflate(t, got), data) {
+		t.Fatal("something else comes out")
+	}
+	if most := len(Compress(text, random)) + 20; len(got) > most {
+		t.Errorf("%d bytes, of which the second half should take 20; want at most %d", len(got), most)
+	}
+	if one := len(Compress(data[:len(text)+len(random)])); len(Compress(text, random)) >= one {
+		t.Errorf("as one block it has %d bytes, in parts %d", one, len(Compress(text, random)))
+	}
+	tooLarge := append(parts, make([]byte, MaxSearched))
+	if !bytes.Equal(inflate(t, Compress(tooLarge...)), bytes.Join(tooLarge, nil)) {
+		t.Error("too large to be searched: something else comes out")
+	}
+}
+
 // What is compressed is what comes out again. It is never longer than the standard library's best, and always the same.
 func TestCompress(t *testing.T) {
 	for name, data := range inputs() {
@@ -80,12 +103,12 @@ func TestBitsAreExact(t *testing.T) {
 		if len(data) == 0 || len(data) > 3000 {
 			continue
 		}
-		tokens := newParser(data).parse(fixedModel())
+		tokens := whole(data).parse(fixedModel())
 		for kind, b := range map[string]*block{
 			"fixed": fixedBlock(tokens), "Huffman": huffmanBlock(tokens, count(tokens)), "better": huffmanBlock(tokens, count(tokens)).withBetterCodes(nil),
 		} {
 			var w bitWriter
-			b.write(&w)
+			b.write(&w, true)
 			if got := 8*len(w.bytes) - w.free; got != b.bits {
 				t.Errorf("%s, %s codes: has %d bits, but says %d", name, kind, got, b.bits)
 			}
@@ -99,7 +122,7 @@ func TestBitsAreExact(t *testing.T) {
 // The searched code pays off: on data like a layer of machine code it beats the standard library by three per cent and more.
 func TestSearchPaysOff(t *testing.T) {
 	data := inputs()["like a layer"]
-	if own, std := len(searched(data)), len(standard(data)); own > std*97/100 {
+	if own, std := len(searched(data, [][]byte{data})), len(standard(data)); own > std*97/100 {
 		t.Errorf("%d bytes; the standard library needs %d", own, std)
 	}
 }
@@ -115,7 +138,7 @@ func TestParseIsCheapest(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"pieces": pieces, "few symbols": noise(400, 3), "zeros": slices.Concat(make([]byte, 300), noise(50, 2), make([]byte, 300)),
 	} {
-		p := newParser(data)
+		p := whole(data)
 		for range 5 {
 			m := &model{}
 			for i := range m.litLen {
@@ -136,7 +159,7 @@ func TestParseIsCheapest(t *testing.T) {
 				t.Errorf("%s: costs %d, but there is one for %d", name, got, want)
 			}
 			var w bitWriter
-			fixedBlock(tokens).write(&w)
+			fixedBlock(tokens).write(&w, true)
 			if !bytes.Equal(inflate(t, w.bytes), data) {
 				t.Errorf("%s: something else comes out", name)
 			}
@@ -183,7 +206,7 @@ func cheapestParse(data []byte, m *model) cost {
 
 // Code lengths are a complete code (Kraft's sum is 1).
 func TestLengthsAreComplete(t *testing.T) {
-	counts := count(newParser(noise(700, 100)).parse(fixedModel())).litLen[:]
+	counts := count(whole(noise(700, 100)).parse(fixedModel())).litLen[:]
 	start := huffman(counts, maxLength)
 	for limit := 7; limit <= 9; limit++ {
 		lengths := newLengthSearch(nil, counts, start, limit, minLitLenLengths).lengths(&typicalCLBits)
@@ -357,16 +380,16 @@ func BenchmarkSteps(b *testing.B) {
 	}
 	report("compress/flate", func() int { return len(standard(data)) })
 	bytesOf := func(block *block) int { return (block.bits + 7) / 8 }
-	tokens := newParser(data).parse(fixedModel())
-	report("best parse, fixed codes", func() int { return bytesOf(fixedBlock(newParser(data).parse(fixedModel()))) })
+	tokens := whole(data).parse(fixedModel())
+	report("best parse, fixed codes", func() int { return bytesOf(fixedBlock(whole(data).parse(fixedModel()))) })
 	report("and Huffman codes", func() int { return bytesOf(huffmanBlock(tokens, count(tokens))) })
 	report("and better codes", func() int { return bytesOf(huffmanBlock(tokens, count(tokens)).withBetterCodes(nil)) })
 	report("and in turns", func() int {
-		s := newSearch(data)
+		s := newSearch(whole(data))
 		s.descend(fixedModel())
 		return bytesOf(s.best)
 	})
-	report("and disturbed", func() int { return bytesOf(shortestBlock(data)) })
+	report("and disturbed", func() int { return bytesOf(shortestBlock(whole(data))) })
 }
 
 // BenchmarkLayers prints the time and the size, in bytes, of every layer that is named after -args, and fails if the layer

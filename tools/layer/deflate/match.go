@@ -2,6 +2,9 @@ package deflate
 
 import "slices"
 
+// window is how far back a match may reach.
+const window = 32 << 10
+
 // match says that what follows a place also stands dist bytes before. It is the longest one at its place among those whose
 // distances have the same symbol, and so take the same number of bits.
 type match struct {
@@ -15,7 +18,7 @@ func findMatches(data []byte) [][]match {
 	lengths := make([]int, len(data))
 	for i := len(data) - 1; i > 0; i-- {
 		dist := 1
-		for symbol := 0; dist <= i; symbol++ {
+		for symbol := 0; dist <= min(i, window); symbol++ {
 			longest := match{length: minMatch - 1, distSymbol: symbol}
 			for end := min(i+1, dist+1<<distExtra(symbol)); dist < end; dist++ {
 				if data[i] != data[i-dist] {

@@ -38,13 +38,15 @@ func (m *model) withExtra() *model {
 type parser struct {
 	data    []byte
 	matches [][]match // by place
+	start   int       // what stands before is there to be matched
 	costs   *model    // of symbols with their extra bits
 	toGo    minima    // by place: what the cheapest way to the end costs
 	next    []token   // by place: the first token of that way
 }
 
-func newParser(data []byte) *parser {
-	return &parser{data: data, matches: findMatches(data), toGo: newMinima(len(data) + 1), next: make([]token, len(data))}
+// newParser returns a parser of data from start on. matches are of data, or of something that begins with it.
+func newParser(data []byte, matches [][]match, start int) *parser {
+	return &parser{data: data, matches: matches, start: start, toGo: newMinima(len(data) + 1), next: make([]token, len(data))}
 }
 
 // parse returns the cheapest tokens for the data under m.
@@ -52,11 +54,11 @@ func (p *parser) parse(m *model) []token {
 	p.costs = m.withExtra()
 	n := len(p.data)
 	p.toGo.set(n, m.litLen[endOfBlock])
-	for i := n - 1; i >= 0; i-- {
+	for i := n - 1; i >= p.start; i-- {
 		p.step(i)
 	}
 	var tokens []token
-	for i := 0; i < n; {
+	for i := p.start; i < n; {
 		tokens = append(tokens, p.next[i])
 		i += max(1, p.next[i].length)
 	}
@@ -72,6 +74,7 @@ func (p *parser) step(i int) {
 	var cheapest match
 	distCost := never
 	for _, m := range p.matches[i] {
+		m.length = min(m.length, len(p.data)-i)
 		if c := p.costs.dist[m.distSymbol]; c < distCost {
 			best = p.try(i, best, cheapest, m.length+1, distCost)
 			cheapest, distCost = m, c

@@ -21,16 +21,16 @@ type search struct {
 	memory       []int32            // for newLengthSearch
 }
 
-func newSearch(data []byte) *search {
+func newSearch(p *parser) *search {
 	return &search{
-		parser: newParser(data), leastHuffman: math.MaxInt, seen: map[histogram]bool{}, rand: 1, memory: make([]int32, lengthMemory),
+		parser: p, leastHuffman: math.MaxInt, seen: map[histogram]bool{}, rand: 1, memory: make([]int32, lengthMemory),
 	}
 }
 
-// shortestBlock returns the best single block that the search finds. (Of the pause layers, a second block, with fixed codes
-// for the start, made none smaller.)
-func shortestBlock(data []byte) *block {
-	s := newSearch(data)
+// shortestBlock returns the best block that the search finds for what p parses. (Of the pause layers, a second block, with
+// fixed codes for the start, made none smaller.)
+func shortestBlock(p *parser) *block {
+	s := newSearch(p)
 	m := fixedModel()
 	fixed := fixedBlock(s.parser.parse(m))
 	for range rounds {

@@ -21,14 +21,43 @@ func (w *bitWriter) write(value uint32, n int) {
 	}
 }
 
-// write appends b as the last block of a stream.
-func (b *block) write(w *bitWriter) {
-	const final, fixed, dynamic = 1, 1, 2
-	w.write(final, 1)
+// The types of blocks.
+const (
+	stored  = 0
+	fixed   = 1
+	dynamic = 2
+)
+
+// begin appends the start of a block. After the final one, the stream ends.
+func (w *bitWriter) begin(final bool, kind uint32) {
+	last := uint32(0)
+	if final {
+		last = 1
+	}
+	w.write(last|kind<<1, 3)
+}
+
+// storedBits returns the number of bits that store appends.
+func (w *bitWriter) storedBits(data []byte) int {
+	padding := (w.free + 8 - 3) % 8
+	return 3 + padding + 32 + 8*len(data)
+}
+
+// store appends data, of less than 64 kB, as a block without compression.
+func (w *bitWriter) store(data []byte, final bool) {
+	w.begin(final, stored)
+	w.write(0, w.free)
+	w.write(uint32(len(data)), 16)
+	w.write(^uint32(len(data)), 16)
+	w.bytes = append(w.bytes, data...)
+}
+
+// write appends b.
+func (b *block) write(w *bitWriter, final bool) {
 	if b.header == nil {
-		w.write(fixed, 2)
+		w.begin(final, fixed)
 	} else {
-		w.write(dynamic, 2)
+		w.begin(final, dynamic)
 		b.header.write(w)
 	}
 	litLen, dist := b.lengths()

@@ -2,9 +2,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"os"
@@ -12,7 +10,6 @@ import (
 
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/command/stage"
-	"example.com/pause/tools/layer"
 	"example.com/pause/tools/oci"
 )
 
@@ -73,11 +70,11 @@ func archive() *command.Command {
 			if !*text {
 				return i.Archive(f, tags)
 			}
-			var archive bytes.Buffer
-			if err := i.Archive(&archive, tags); err != nil {
+			line, err := i.Text(tags)
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(f, base64.StdEncoding.EncodeToString(layer.Gzip(archive.Bytes())))
+			_, err = f.Write(line)
 			return err
 		})
 	}
