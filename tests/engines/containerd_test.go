@@ -19,6 +19,11 @@ func TestContainerd(t *testing.T) {
 	d := startContainerd(t, false)
 	d.load(t, "default")
 	promises(t, d)
+	// The line of text is the image of this machine's architecture alone.
+	paste(t, append([]string{d.ctr}, d.args("text", "images", "import", "-")...)...)
+	if list := run(t, d.ctr, d.args("text", "images", "list")...); !strings.Contains(list, hostDigest(t)) {
+		t.Errorf("containerd does not know the image by its digest %s:\n%s", hostDigest(t), list)
+	}
 }
 
 // containerd is a daemon with state of its own.

@@ -36,6 +36,16 @@ func digest(t *testing.T) string {
 	return index.Manifests[0].Digest
 }
 
+// hostDigest returns the digest of the image for this machine.
+func hostDigest(t *testing.T) string {
+	t.Helper()
+	image, err := bundle.Image(layout(t))
+	check(t, err)
+	digest, err := image.Digest()
+	check(t, err)
+	return digest.String()
+}
+
 // unpack writes the image's files into the new folder root and returns what it says to start.
 func unpack(t *testing.T, root string) bundle.Process {
 	t.Helper()

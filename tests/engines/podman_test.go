@@ -3,6 +3,7 @@ package engines
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,12 +23,21 @@ func TestPodman(t *testing.T) {
 	promises(t, e)
 }
 
-// TestPodmanText: podman loads the line of text as the README does, and runs the image.
+// paste pipes the line of text into the command as the README does, and returns what the command prints.
+func paste(t *testing.T, command ...string) string {
+	t.Helper()
+	pipe := `base64 --decode <"$0" | gunzip | "$@"`
+	return run(t, "bash", slices.Concat([]string{"-o", "pipefail", "-c", pipe, targets.File(t, "PAUSE_TEXT")}, command)...)
+}
+
+// TestPodmanText: podman loads the line of text, keeps the digest, and runs the image.
 func TestPodmanText(t *testing.T) {
 	isolated(t)
 	e, policy := podman(t)
-	load := slices.Concat([]string{e.program}, e.args("load"), policy)
-	e.tag(t, run(t, "bash", slices.Concat([]string{"-o", "pipefail", "-c", `base64 --decode <"$0" | gunzip | "$@"`, targets.File(t, "PAUSE_TEXT")}, load)...))
+	e.tag(t, paste(t, slices.Concat([]string{e.program}, e.args("load"), policy)...))
+	if got, want := e.run(t, "image", "inspect", "--format", "{{.Digest}}", reference), hostDigest(t); got != want {
+		t.Errorf("podman knows the image by the digest %s, want %s", got, want)
+	}
 	if got := e.print(t, "-v"); !strings.HasPrefix(got, "pause ") {
 		t.Errorf("with -v its container prints %q, want pause and its version", got)
 	}
@@ -93,6 +103,20 @@ func TestDocker(t *testing.T) {
 	e := cli{program: client, flags: []string{"--host", "unix://" + socket}}
 	e.load(t)
 	promises(t, e)
+	// Its classic store knows no OCI layouts, and has IDs in place of digests. Of an archive it takes all images.
+	loaded := func(said string, want int) {
+		t.Helper()
+		id := e.run(t, "image", "inspect", "--format", "{{.Id}}", reference)
+		names := regexp.MustCompile(`(?m)^Loaded image: (pause:.+)$`).FindAllStringSubmatch(said, -1)
+		same := slices.ContainsFunc(names, func(name []string) bool {
+			return e.run(t, "image", "inspect", "--format", "{{.Id}}", name[1]) == id
+		})
+		if len(names) != want || !same {
+			t.Errorf("docker load prints %q, want %d names, one of them for the image %s", said, want, id)
+		}
+	}
+	loaded(paste(t, slices.Concat([]string{e.program}, e.args("load"))...), 1)
+	loaded(e.run(t, "load", "--input", targets.File(t, "PAUSE_ARCHIVE")), len(targets.All()))
 }
 
 // cli is an engine with the command line of Docker, which is Podman's too.

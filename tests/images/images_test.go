@@ -16,7 +16,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -120,12 +119,15 @@ type entry struct {
 	Layers    []entry
 }
 
+// blob is where a layout has a blob.
+func blob(digest string) string { return "blobs/" + strings.Replace(digest, ":", "/", 1) }
+
 // layout is the folder of the index that is shipped.
 type layout string
 
 func (l layout) blob(t *testing.T, digest string) []byte {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(string(l), "blobs", strings.Replace(digest, ":", "/", 1)))
+	content, err := os.ReadFile(filepath.Join(string(l), blob(digest)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,32 +211,70 @@ func TestImages(t *testing.T) {
 	}
 }
 
-// The line of text holds this machine's image, and is short enough to be pasted.
+// Each line of text holds its image, as an OCI layout and for Docker's classic store, and is short enough to be pasted.
 func TestText(t *testing.T) {
-	line, err := os.ReadFile(targets.File(t, "PAUSE_TEXT"))
+	content, err := os.ReadFile(targets.File(t, "PAUSE_TEXT"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.TrimSuffix(string(line), "\n")
-	if most := 1480; runtime.GOARCH == "amd64" && len(text) > most {
-		t.Errorf("the line has %d characters; %d are the most", len(text), most)
+	lines := map[string]string{}
+	for line := range strings.Lines(string(content)) {
+		name, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+		lines[name] = text
 	}
-	compressed, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		t.Fatal(err)
+	if most := 1400; len(lines["pause_linux_amd64_base64"]) > most {
+		t.Errorf("the line for amd64 has %d characters; %d are the most", len(lines["pause_linux_amd64_base64"]), most)
 	}
-	plain, err := gunzip(compressed)
-	if err != nil {
-		t.Fatal(err)
+	want := map[string]string{"archive_base64": golden(t, "")}
+	for _, target := range targets.All() {
+		want["pause_linux_"+target.Arch+"_base64"] = golden(t, target.Arch)
 	}
-	manifest := "blobs/" + strings.Replace(golden(t, runtime.GOARCH), ":", "/", 1)
-	for archive := tar.NewReader(bytes.NewReader(plain)); ; {
-		header, err := archive.Next()
+	if len(lines) != len(want) {
+		t.Errorf("there are %d lines; want %d", len(lines), len(want))
+	}
+	for name, digest := range want {
+		compressed, err := base64.StdEncoding.DecodeString(lines[name])
 		if err != nil {
-			t.Fatalf("there is no %s: %v", manifest, err)
+			t.Fatal(name, ": ", err)
 		}
-		if header.Name == manifest {
-			return
+		plain, err := gunzip(compressed)
+		if err != nil {
+			t.Fatal(name, ": ", err)
+		}
+		files := map[string]string{}
+		for archive := tar.NewReader(bytes.NewReader(plain)); ; {
+			header, err := archive.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(name, ": ", err)
+			}
+			content, err := io.ReadAll(archive)
+			if err != nil {
+				t.Fatal(name, ": ", err)
+			}
+			files[header.Name] = string(content)
+		}
+		if !strings.Contains(files["index.json"], digest) || sha([]byte(files[blob(digest)])) != digest {
+			t.Errorf("%s: the archive has no image %s", name, digest)
+		}
+		var saved []struct {
+			Config           string
+			Layers, RepoTags []string
+		}
+		if err := json.Unmarshal([]byte(files["manifest.json"]), &saved); err != nil || len(saved) == 0 {
+			t.Errorf("%s: manifest.json has no image (%v)", name, err)
+		}
+		for _, image := range saved {
+			for _, file := range append(image.Layers, image.Config) {
+				if files[file] == "" {
+					t.Errorf("%s: manifest.json speaks of %s, which is not there", name, file)
+				}
+			}
+			if len(image.RepoTags) != 1 || !strings.HasPrefix(image.RepoTags[0], "pause:1.") {
+				t.Errorf("%s: Docker's classic store is to call it %q", name, image.RepoTags)
+			}
 		}
 	}
 }
