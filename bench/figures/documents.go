@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,16 +48,42 @@ func measureBuild() (*contents, error) {
 	if err != nil {
 		return nil, err
 	}
+	line, err := pasted(images[0])
+	if err != nil {
+		return nil, err
+	}
 	others := append([]size.Row{ordinary}, size.Published...)
 	var sizes strings.Builder
 	if err := size.Write(&sizes, ours, others); err != nil {
 		return nil, err
 	}
 	return &contents{
-		blocks:  map[string]string{"sizes": code(sizes.String()), "image-bytes": anatomy},
+		blocks:  map[string]string{"sizes": code(sizes.String()), "image-bytes": anatomy, "line": line},
 		sizes:   drawSizes(ours[0], others),
 		program: ours[0].Program,
 	}, nil
+}
+
+// pasted is what a reader without Bazel pastes to have the image of linux/amd64, and to compare its digest.
+func pasted(image v1.Image) (string, error) {
+	path, err := targets.Locate("PAUSE_LINES")
+	if err != nil {
+		return "", err
+	}
+	lines, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	line := regexp.MustCompile(`(?m)^pause_linux_amd64_base64 (\S+)$`).FindSubmatch(lines)
+	if line == nil {
+		return "", fmt.Errorf("%s has no line for linux/amd64", path)
+	}
+	digest, err := image.Digest()
+	if err != nil {
+		return "", err
+	}
+	return code(fmt.Sprintf("echo %s | base64 --decode | gunzip | podman load\n", line[1]) +
+		fmt.Sprintf("podman image inspect --format '{{.Digest}}' pause:1.0.0 # %s\n", digest)), nil
 }
 
 // code makes text a block of code in Markdown.
