@@ -38,14 +38,10 @@ func (i *Image) Archive(w io.Writer, repoTags []string) error {
 	if len(entries) == 0 {
 		entries = append(entries, Document{"digest": i.Digest, "mediaType": i.MediaType, "size": i.Size})
 	}
-	images := i.Images
 	manifests := []Descriptor{i.Descriptor}
-	if i.Config != nil {
-		images = []*Image{i}
-	}
 	var configs, layers []Descriptor
 	saved := []Document{}
-	for _, image := range images {
+	for _, image := range i.images() {
 		manifests = append(manifests, image.Descriptor)
 		configs = append(configs, image.ConfigDescriptor)
 		layers = append(layers, image.Layers...)
@@ -82,14 +78,10 @@ func (i *Image) Text(repoTags []string) ([]byte, error) {
 	if err := i.Archive(&b, repoTags); err != nil {
 		return nil, err
 	}
-	images := i.Images
-	if i.Config != nil {
-		images = []*Image{i}
-	}
 	// Layers are compressed already: a code that is made for text should not have to serve them.
 	var parts [][]byte
 	rest := b.Bytes()
-	for _, image := range images {
+	for _, image := range i.images() {
 		for _, d := range image.Layers {
 			blob, err := i.Blob(d)
 			if err != nil {
@@ -103,6 +95,14 @@ func (i *Image) Text(repoTags []string) ([]byte, error) {
 	}
 	line := base64.StdEncoding.AppendEncode(nil, layer.Gzip(append(parts, rest)...))
 	return append(line, '\n'), nil
+}
+
+// images returns the images of an index, or the image itself.
+func (i *Image) images() []*Image {
+	if i.Config != nil {
+		return []*Image{i}
+	}
+	return i.Images
 }
 
 // fullName returns a reference with its registry. One without a registry is Docker Hub's.
