@@ -21,18 +21,22 @@ import (
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/json"
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
 // overlays are the components, each with base alone.
-var overlays = []string{"overlays/fleet", "overlays/istio", "overlays/linkerd", "overlays/seccomp"}
+var overlays = []string{
+	"overlays/fleet", "overlays/istio", "overlays/linkerd", "overlays/placeholder", "overlays/scheduler", "overlays/seccomp",
+}
 
 // combined are components together, as docs/deploy.md combines them; kustomize takes no plus sign in a folder's name.
 var combined = []string{"fleet-istio", "fleet-linkerd", "fleet-seccomp"}
 
-// has reports whether what is built from a folder has the component.
+// has reports whether what is built from a folder has the component. The one for scheduler tests has the fleet in it.
 func has(folder, component string) bool {
-	return slices.Contains(strings.Split(path.Base(folder), "-"), component)
+	components := strings.Split(path.Base(folder), "-")
+	return slices.Contains(components, component) || component == "fleet" && slices.Contains(components, "scheduler")
 }
 
 // each runs a subtest for what kustomize makes of each folder.
@@ -74,6 +78,19 @@ func (r *resources) add(text []byte) error {
 // build returns what kustomize makes of a folder. The test fails if an API server would not read it.
 func build(t *testing.T, folder string) *resources {
 	t.Helper()
+	kustomization := "resources: [deploy/" + folder + "]\n"
+	if slices.Contains(combined, folder) {
+		kustomization = "resources: [deploy/base]\ncomponents:\n"
+		for component := range strings.SplitSeq(folder, "-") {
+			kustomization += "  - deploy/components/" + component + "\n"
+		}
+	}
+	return read(t, kustomize(t, kustomization))
+}
+
+// kustomize returns what kustomize makes of a kustomization in the folder that deploy is in.
+func kustomize(t *testing.T, kustomization string) resmap.ResMap {
+	t.Helper()
 	// In memory, because kustomize refuses files outside of its folder, and Bazel's runfiles are links to such.
 	disk := filesys.MakeFsInMemory()
 	for _, pattern := range []string{"base/*.yaml", "components/*/*.yaml", "overlays/*/*.yaml"} {
@@ -82,18 +99,18 @@ func build(t *testing.T, folder string) *resources {
 		for _, file := range files {
 			content, err := os.ReadFile(file)
 			check(t, err)
-			check(t, disk.WriteFile("/"+file, content))
+			check(t, disk.WriteFile("/deploy/"+file, content))
 		}
 	}
-	if slices.Contains(combined, folder) {
-		kustomization := "resources: [../base]\ncomponents:\n"
-		for component := range strings.SplitSeq(folder, "-") {
-			kustomization += "  - ../components/" + component + "\n"
-		}
-		check(t, disk.WriteFile("/"+folder+"/kustomization.yaml", []byte(kustomization)))
-	}
-	objects, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, "/"+folder)
+	check(t, disk.WriteFile("/kustomization.yaml", []byte(kustomization)))
+	objects, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, "/")
 	check(t, err)
+	return objects
+}
+
+// read reads objects as the API server does. The test fails if it would not.
+func read(t *testing.T, objects resmap.ResMap) *resources {
+	t.Helper()
 	var r resources
 	for _, object := range objects.Resources() {
 		text, err := object.MarshalJSON()
@@ -103,6 +120,20 @@ func build(t *testing.T, folder string) *resources {
 		}
 	}
 	return &r
+}
+
+// page returns what kustomize makes of the kustomization in docs/deploy.md that has the folder as its resource.
+func page(t *testing.T, folder string) *resources {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "docs", "deploy.md"))
+	check(t, err)
+	for block := range strings.SplitSeq(string(text), "\n\n") {
+		if strings.HasPrefix(block, "    apiVersion: kustomize.config.k8s.io/") && slices.Contains(strings.Fields(block), "deploy/"+folder) {
+			return read(t, kustomize(t, strings.ReplaceAll(block, "\n    ", "\n")[len("    "):]))
+		}
+	}
+	t.Fatalf("docs/deploy.md has no kustomization of deploy/%s", folder)
+	return nil
 }
 
 func check(t *testing.T, err error) {
@@ -117,7 +148,7 @@ func check(t *testing.T, err error) {
 func TestValid(t *testing.T) {
 	each(t, func(t *testing.T, folder string, r *resources) {
 		want := []string{"v1 Namespace", "apps/v1 Deployment"}
-		if has(folder, "fleet") {
+		if has(folder, "fleet") || has(folder, "placeholder") {
 			want = append(want, "scheduling.k8s.io/v1 PriorityClass")
 		}
 		slices.Sort(want)
@@ -181,8 +212,27 @@ func TestRestricted(t *testing.T) {
 	})
 }
 
-// TestLean: a pod has no token, no environment variables for services, an image by digest, small requests, and a grace
-// period that is short unless a proxy needs it.
+// TestAnywhere: a pod goes to nodes that run Linux, and names no user, which OpenShift takes from the range of the namespace, and
+// everybody else from the image.
+func TestAnywhere(t *testing.T) {
+	each(t, func(t *testing.T, _ string, r *resources) {
+		pod := r.deployment.Spec.Template.Spec
+		if got := pod.NodeSelector[corev1.LabelOSStable]; got != string(corev1.Linux) {
+			t.Errorf("the pods want nodes with the system %q, want %q", got, corev1.Linux)
+		}
+		if c := pod.SecurityContext; c.RunAsUser != nil || c.RunAsGroup != nil || c.FSGroup != nil || c.SupplementalGroups != nil {
+			t.Errorf("the pods name a user or a group: %v", c)
+		}
+		for _, container := range pod.Containers {
+			if c := container.SecurityContext; c.RunAsUser != nil || c.RunAsGroup != nil {
+				t.Errorf("the container %s names a user or a group: %v", container.Name, c)
+			}
+		}
+	})
+}
+
+// TestLean: a pod has no token, no environment variables for services, an image by digest, small requests unless they are what it
+// is for, and a grace period that is short unless a proxy needs it.
 func TestLean(t *testing.T) {
 	each(t, func(t *testing.T, folder string, r *resources) {
 		pod := r.deployment.Spec.Template
@@ -203,12 +253,15 @@ func TestLean(t *testing.T) {
 			if !strings.Contains(container.Image, "@sha256:") {
 				t.Errorf("the image %q is not named by digest", container.Image)
 			}
-			if requests := container.Resources.Requests; requests.Cpu().MilliValue() != 1 || requests.Memory().Value() > 1<<20 {
+			if requests := container.Resources.Requests; !has(folder, "placeholder") && (requests.Cpu().MilliValue() != 1 || requests.Memory().Value() > 1<<20) {
 				t.Errorf("the container requests %v of CPU and %v of memory", requests.Cpu(), requests.Memory())
 			}
 		}
 	})
 }
+
+// cutoff is the default of the Cluster Autoscaler's --expendable-pods-priority-cutoff: for pods below it, it adds no node.
+const cutoff = -10
 
 // TestFleet: the fleet preempts nobody, anything else preempts it, no node is added for it, and a roll-out needs no room for
 // more.
@@ -218,8 +271,6 @@ func TestFleet(t *testing.T) {
 	if d.Spec.Template.Spec.PriorityClassName != class.Name {
 		t.Errorf("the pods' priority class is %q, want %q", d.Spec.Template.Spec.PriorityClassName, class.Name)
 	}
-	// The default of the Cluster Autoscaler's --expendable-pods-priority-cutoff: for pods below it, it adds no node.
-	const cutoff = -10
 	if class.Value >= cutoff || class.PreemptionPolicy == nil || *class.PreemptionPolicy != corev1.PreemptNever {
 		t.Errorf("the priority class has the value %d, which is not below %d, or preempts others", class.Value, cutoff)
 	}
@@ -239,6 +290,74 @@ func TestFleet(t *testing.T) {
 	}
 }
 
+// TestScheduler: docs/deploy.md says which scheduler places the pods, and they ask it for nothing that makes it count others.
+func TestScheduler(t *testing.T) {
+	pod := page(t, "overlays/scheduler").deployment.Spec.Template.Spec
+	if pod.SchedulerName != "my-scheduler" {
+		t.Errorf("the scheduler is %q, want the one of docs/deploy.md", pod.SchedulerName)
+	}
+	if pod.TopologySpreadConstraints != nil || pod.Affinity != nil {
+		t.Errorf("the pods are spread by %v and %v", pod.TopologySpreadConstraints, pod.Affinity)
+	}
+}
+
+// TestPlaceholder: the Cluster Autoscaler adds nodes for placeholder pods; every pod without a priority preempts them, and they
+// preempt the fleet; no roll-out needs room for more; and they request what docs/deploy.md says, below any limit.
+func TestPlaceholder(t *testing.T) {
+	r := build(t, "overlays/placeholder")
+	class, d := &r.class, &r.deployment
+	if d.Spec.Template.Spec.PriorityClassName != class.Name {
+		t.Errorf("the pods' priority class is %q, want %q", d.Spec.Template.Spec.PriorityClassName, class.Name)
+	}
+	// The autoscaler takes what is below the cutoff for room, and so adds no node where the pods have to preempt it.
+	if policy := class.PreemptionPolicy; class.Value < cutoff || class.Value >= 0 || policy == nil || *policy != corev1.PreemptLowerPriority {
+		t.Errorf("the priority is %d, want %d to -1; or the pods preempt nothing", class.Value, cutoff)
+	}
+	if got := d.Spec.Strategy.Type; got != appsv1.RecreateDeploymentStrategyType {
+		t.Errorf("a roll-out is a %s, which may need room for more", got)
+	}
+	r = page(t, "overlays/placeholder")
+	if got := *r.deployment.Spec.Replicas; got != 3 {
+		t.Errorf("there are %d pods, want the 3 of docs/deploy.md", got)
+	}
+	resources := r.deployment.Spec.Template.Spec.Containers[0].Resources
+	if cpu, memory := resources.Requests.Cpu(), resources.Requests.Memory(); cpu.String() != "2" || memory.String() != "4Gi" {
+		t.Errorf("a pod requests %v of CPU and %v of memory, want those of docs/deploy.md", cpu, memory)
+	}
+	for name, limit := range resources.Limits {
+		if limit.Cmp(resources.Requests[name]) < 0 {
+			t.Errorf("the limit of %s is %v, below the request: the API server refuses the pod", name, &limit)
+		}
+	}
+}
+
+// TestBeside: placeholder pods and those of any other overlay can be in one cluster: they share no object, and neither Deployment
+// selects pods of the other.
+func TestBeside(t *testing.T) {
+	placeholder := build(t, "overlays/placeholder").deployment
+	each(t, func(t *testing.T, folder string, r *resources) {
+		if has(folder, "placeholder") || slices.Contains(combined, folder) {
+			return
+		}
+		// Kustomize refuses an object that is there twice.
+		kustomize(t, "resources: [deploy/overlays/placeholder, deploy/"+folder+"]\n")
+		for _, pair := range [][2]*appsv1.Deployment{{&placeholder, &r.deployment}, {&r.deployment, &placeholder}} {
+			selector, err := metav1.LabelSelectorAsSelector(pair[0].Spec.Selector)
+			check(t, err)
+			if selector.Matches(labels.Set(pair[1].Spec.Template.Labels)) {
+				t.Errorf("%s selects the pods of %s", pair[0].Name, pair[1].Name)
+			}
+		}
+	})
+}
+
+// TestPage: the first kustomization of docs/deploy.md is one that a server takes, and says how many pods there are.
+func TestPage(t *testing.T) {
+	if got := *page(t, "base").deployment.Spec.Replicas; got != 50 {
+		t.Errorf("there are %d pods, want 50", got)
+	}
+}
+
 // TestComponents: what a folder is built from shows in its pods, and nothing else does: the fleet's priority, the marks by
 // which a mesh injects its proxy, and the shipped seccomp profile.
 func TestComponents(t *testing.T) {
@@ -246,10 +365,12 @@ func TestComponents(t *testing.T) {
 		pod := r.deployment.Spec.Template
 		seccomp := pod.Spec.SecurityContext.SeccompProfile
 		for component, there := range map[string]bool{
-			"fleet":   pod.Spec.PriorityClassName != "",
-			"istio":   pod.Labels["sidecar.istio.io/inject"] == "true",
-			"linkerd": pod.Annotations["linkerd.io/inject"] == "enabled",
-			"seccomp": seccomp.Type == corev1.SeccompProfileTypeLocalhost && *seccomp.LocalhostProfile == "pause.json",
+			"fleet":       pod.Spec.PriorityClassName == "pause-fleet",
+			"istio":       pod.Labels["sidecar.istio.io/inject"] == "true",
+			"linkerd":     pod.Annotations["linkerd.io/inject"] == "enabled",
+			"placeholder": pod.Spec.PriorityClassName == "pause-placeholder",
+			"scheduler":   pod.Spec.SchedulerName != "",
+			"seccomp":     seccomp.Type == corev1.SeccompProfileTypeLocalhost && *seccomp.LocalhostProfile == "pause.json",
 		} {
 			if want := has(folder, component); there != want {
 				t.Errorf("%s: %v, want %v", component, there, want)
