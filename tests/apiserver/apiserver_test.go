@@ -20,9 +20,6 @@ import (
 // deploy is the folder of the manifests, as seen from this test's own.
 const deploy = "../../deploy"
 
-// namespace is the one that deploy/base makes.
-const namespace = "pause"
-
 // TestAPIServer: the server takes base, every overlay, and the fleet together with each other component, as kubectl sends
 // them, without a warning, and would change nothing if they were sent again; admits the pods that they ask for; and refuses
 // them once they ask for more than the Pod Security level restricted has.
@@ -44,10 +41,10 @@ func TestAPIServer(t *testing.T) {
 	for _, folder := range folders {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			c.must(t, "apply", "--kustomize", folder)
-			// There is no controller manager yet, which makes this account in every namespace.
-			c.ensure(t, "serviceaccount", "default")
 			c.must(t, "diff", "--kustomize", folder)
 			pod := c.pod(t)
+			// There is no controller manager yet, which makes this account in every namespace.
+			c.ensure(t, "serviceaccount", "default", pod.Namespace)
 			c.must(t, "create", "--filename", write(t, pod))
 			for name, change := range refused {
 				t.Run(name, func(t *testing.T) {
@@ -61,7 +58,7 @@ func TestAPIServer(t *testing.T) {
 				})
 			}
 			// The next folder starts as on a new cluster. The namespace stays: nothing here would end its removal.
-			c.must(t, "delete", "deployments,pods", "--all", "--now", "--wait=false")
+			c.must(t, "delete", "deployments,pods", "--all", "--all-namespaces", "--now", "--wait=false")
 		})
 	}
 }
@@ -71,7 +68,7 @@ var refused = map[string]struct {
 	says string
 	to   func(*corev1.PodSpec)
 }{
-	"root":               {"runAsUser", func(p *corev1.PodSpec) { *p.SecurityContext.RunAsUser = 0 }},
+	"root":               {"runAsUser", func(p *corev1.PodSpec) { p.SecurityContext.RunAsUser = new(int64) }},
 	"perhaps root":       {"runAsNonRoot", func(p *corev1.PodSpec) { p.SecurityContext.RunAsNonRoot = nil }},
 	"privileges to gain": {"allowPrivilegeEscalation", func(p *corev1.PodSpec) { p.Containers[0].SecurityContext.AllowPrivilegeEscalation = nil }},
 	"capabilities":       {"unrestricted capabilities", func(p *corev1.PodSpec) { p.Containers[0].SecurityContext.Capabilities = nil }},
@@ -85,13 +82,20 @@ var refused = map[string]struct {
 	}},
 }
 
+// deployment returns the only Deployment that there is.
+func (c *cluster) deployment(t *testing.T) *appsv1.Deployment {
+	t.Helper()
+	var list appsv1.DeploymentList
+	if err := json.Unmarshal([]byte(c.must(t, "get", "deployments", "--all-namespaces", "--output", "json")), &list); err != nil || len(list.Items) != 1 {
+		t.Fatalf("there are %d Deployments, want one: %v", len(list.Items), err)
+	}
+	return &list.Items[0]
+}
+
 // pod returns a pod as the controller of the Deployment would make it.
 func (c *cluster) pod(t *testing.T) *corev1.Pod {
 	t.Helper()
-	var d appsv1.Deployment
-	if err := json.Unmarshal([]byte(c.must(t, "get", "deployment", "pause", "--output", "json")), &d); err != nil {
-		t.Fatal(err)
-	}
+	d := c.deployment(t)
 	pod := &corev1.Pod{ObjectMeta: d.Spec.Template.ObjectMeta, Spec: d.Spec.Template.Spec}
 	pod.APIVersion, pod.Kind = "v1", "Pod"
 	pod.Name, pod.Namespace = "admitted", d.Namespace

@@ -60,9 +60,9 @@ users:
     user: {token: %q}
 contexts:
   - name: test
-    context: {cluster: test, user: test, namespace: %q}
+    context: {cluster: test, user: test}
 current-context: test
-`, secure, filepath.Join(certs, "apiserver.crt"), token, namespace),
+`, secure, filepath.Join(certs, "apiserver.crt"), token),
 	} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -116,10 +116,10 @@ func (c *cluster) must(t *testing.T, args ...string) string {
 	return out
 }
 
-// ensure makes an object that is nothing but a name, unless it is there.
-func (c *cluster) ensure(t *testing.T, kind, name string) {
+// ensure makes an object of a namespace that is nothing but a name, unless it is there.
+func (c *cluster) ensure(t *testing.T, kind, name, namespace string) {
 	t.Helper()
-	if c.must(t, "get", kind, name, "--ignore-not-found") == "" {
-		c.must(t, "create", kind, name)
+	if c.must(t, "get", kind, name, "--namespace", namespace, "--ignore-not-found") == "" {
+		c.must(t, "create", kind, name, "--namespace", namespace)
 	}
 }

@@ -57,11 +57,13 @@ func TestNode(t *testing.T) {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			folder := released(t, manifests, folder, digest)
 			c.must(t, "apply", "--kustomize", folder)
-			if out, err := c.kubectl(t, "rollout", "status", "deployment/pause", "--timeout=1m"); err != nil {
-				t.Fatalf("%s\n%s", out, c.must(t, "get", "events"))
+			d := c.deployment(t)
+			in := "--namespace=" + d.Namespace
+			if out, err := c.kubectl(t, "rollout", "status", "deployment/"+d.Name, in, "--timeout=1m"); err != nil {
+				t.Fatalf("%s\n%s", out, c.must(t, "get", "events", in))
 			}
 			var list corev1.PodList
-			if err := json.Unmarshal([]byte(c.must(t, "get", "pods", "--output", "json")), &list); err != nil {
+			if err := json.Unmarshal([]byte(c.must(t, "get", "pods", in, "--output", "json")), &list); err != nil {
 				t.Fatal(err)
 			}
 			for _, pod := range list.Items {
