@@ -92,6 +92,7 @@ func Push(ctx context.Context, o Options) error {
 
 // content is what a layout has: an image, an index or an artifact.
 type content struct {
+	name    string // what the output calls it
 	digest  string
 	what    remote.Taggable
 	subject string // the digest that it refers to, if any
@@ -112,7 +113,7 @@ func open(dir string) (content, error) {
 		return fail(fmt.Errorf("index.json lists %d manifests; want one", n))
 	}
 	entry := list.Manifests[0]
-	c := content{digest: entry.Digest.String()}
+	c := content{name: "the image", digest: entry.Digest.String()}
 	if entry.MediaType.IsIndex() {
 		index, err := layoutIndex.ImageIndex(entry.Digest)
 		if err != nil {
@@ -134,6 +135,7 @@ func open(dir string) (content, error) {
 	}
 	if manifest.Subject != nil {
 		c.subject = manifest.Subject.Digest.String()
+		c.name = "attached to the image: " + printable(manifest.ArtifactType)
 	}
 	c.what = image
 	return c, nil
@@ -221,7 +223,7 @@ func (p *pusher) push(c content) error {
 		err = remote.Write(reference, what, p.options...)
 	}
 	if err == nil {
-		fmt.Fprintf(p.log, "pushed %s\n", reference.Name())
+		fmt.Fprintf(p.log, "pushed %s (%s)\n", reference.Name(), c.name)
 	}
 	return err
 }

@@ -19,11 +19,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"example.com/pause/tools/oci"
 	"example.com/pause/tools/oci/imagetest"
 )
 
@@ -44,12 +43,15 @@ func index(t *testing.T) (image, artifact, digest string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	size, err := root.Size()
-	if err != nil {
+	file := filepath.Join(dir, "sbom.json")
+	if err := os.WriteFile(file, []byte("{\"a\": 1}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	subject := mutate.Subject(images[0], v1.Descriptor{MediaType: types.OCIImageIndex, Digest: d, Size: size})
-	return imagetest.Layout(t, root), imagetest.Layout(t, subject.(v1.Image)), d.String()
+	image, artifact = imagetest.Layout(t, root), filepath.Join(dir, "artifact")
+	if err := oci.Artifact(artifact, image, "application/spdx+json", file); err != nil {
+		t.Fatal(err)
+	}
+	return image, artifact, d.String()
 }
 
 // server starts a registry on loopback, wrapped, and returns its host and port.
@@ -87,7 +89,16 @@ func TestPush(t *testing.T) {
 	if at < 0 || !slices.Equal(manifests[len(manifests)-2:], []string{"1.0", "latest"}) || at != len(manifests)-4 {
 		t.Errorf("manifests were put in the order %v", manifests)
 	}
-	for _, line := range []string{"pushed " + host + "/team/pause@" + digest, "tagged " + host + "/team/pause:latest"} {
+	attached, err := open(artifact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefix := host + "/team/pause"
+	for _, line := range []string{
+		"pushed " + prefix + "@" + digest + " (the image)",
+		"pushed " + prefix + "@" + attached.digest + " (attached to the image: application/spdx+json)",
+		"tagged " + prefix + ":latest",
+	} {
 		if !strings.Contains(out.String(), line+"\n") {
 			t.Errorf("the output lacks %q:\n%s", line, &out)
 		}
@@ -107,10 +118,6 @@ func TestPush(t *testing.T) {
 		t.Error(err)
 	}
 	referrers, err := remote.Referrers(repository.Digest(digest))
-	if err != nil {
-		t.Fatal(err)
-	}
-	attached, err := open(artifact)
 	if err != nil {
 		t.Fatal(err)
 	}
