@@ -65,6 +65,7 @@ def pause_image(arch):
     oci_load(
         name = name + "_load",
         image = ":" + name,
+        loader = "//tools:load.sh",
         repo_tags = ["pause:latest"],
         visibility = ["//visibility:public"],
     )

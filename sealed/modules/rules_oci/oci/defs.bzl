@@ -83,14 +83,8 @@ oci_image_index = rule(
 _LOAD = """\
 #!/bin/sh
 set -eu
-archive=${{RUNFILES_DIR:-$0.runfiles}}/{archive}
-for engine in docker podman nerdctl; do
-  if command -v "$engine" >/dev/null; then
-    exec "$engine" load --input "$archive"
-  fi
-done
-echo >&2 'Neither docker, podman nor nerdctl could be found.'
-exit 1
+runfiles=${{RUNFILES_DIR:-$0.runfiles}}
+exec "$runfiles/{loader}" load --input "$runfiles/{archive}"
 """
 
 def _oci_load_impl(ctx):
@@ -101,9 +95,13 @@ def _oci_load_impl(ctx):
     args.add_all(ctx.attr.repo_tags, before_each = "--repo-tag")
     _run(ctx, "archive", archive, args, [ctx.file.image])
     script = ctx.actions.declare_file(ctx.label.name + ".sh")
-    ctx.actions.write(script, _LOAD.format(archive = _rlocation_path(ctx, archive)), is_executable = True)
+    ctx.actions.write(
+        script,
+        _LOAD.format(archive = _rlocation_path(ctx, archive), loader = _rlocation_path(ctx, ctx.executable.loader)),
+        is_executable = True,
+    )
     return [
-        DefaultInfo(executable = script, runfiles = ctx.runfiles([archive])),
+        DefaultInfo(executable = script, runfiles = ctx.runfiles([archive, ctx.executable.loader])),
         OutputGroupInfo(tarball = depset([archive])),
     ]
 
@@ -111,10 +109,17 @@ oci_load = rule(
     implementation = _oci_load_impl,
     attrs = {
         "image": attr.label(allow_single_file = True, mandatory = True, doc = "The image."),
+        "loader": attr.label(
+            allow_files = True,
+            cfg = "target",
+            executable = True,
+            mandatory = True,
+            doc = "The engine, which is given the arguments load --input ARCHIVE. Upstream has a default.",
+        ),
         "repo_tags": attr.string_list(doc = "References such as pause:latest to call it by."),
         "_oci": _OCI,
     },
-    doc = "Loads an image into docker, podman or nerdctl. The output group `tarball` has the archive.",
+    doc = "Loads an image into a container engine. The output group `tarball` has the archive.",
     executable = True,
 )
 
