@@ -43,6 +43,7 @@ func newCommand() *command.Command {
 	output := c.Flags.String("output", "", "`file` to write the SPDX document to")
 	provenance := c.Flags.String("provenance", "", "`file` to write the in-toto statement to; needs --target")
 	target := c.Flags.String("target", "", "Bazel `label` that was built, for --provenance")
+	builder := c.Flags.String("builder", DefaultBuilder, "`URI` of who vouches for the build, for --provenance: builder.id of SLSA v1")
 	c.Run = func(context.Context, []string, io.Writer) error {
 		if (*provenance == "") != (*target == "") {
 			return command.Wrong("--provenance and --target go together")
@@ -64,7 +65,7 @@ func newCommand() *command.Command {
 		if *provenance == "" {
 			return stage.Write(*output, document, 0o644)
 		}
-		statement, err := in.Provenance(*target)
+		statement, err := in.Provenance(*target, *builder)
 		if err != nil {
 			return err
 		}

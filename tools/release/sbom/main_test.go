@@ -35,18 +35,20 @@ func inRepository(t *testing.T) []string {
 
 // Both documents are written; a generated source has the name that it has in every configuration.
 func TestWrites(t *testing.T) {
-	args := append(inRepository(t), "--output", "a.json", "--provenance", "b.json", "--target", "//images:pause")
+	args := append(inRepository(t), "--output", "a.json", "--provenance", "b.json", "--target", "//images:pause", "--builder", "https://example.com/w")
 	var stdout, stderr bytes.Buffer
 	if code := newCommand().Execute(t.Context(), args, &stdout, &stderr); code != 0 || stdout.Len()+stderr.Len() > 0 {
 		t.Fatalf("exit code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
 	}
-	for file, expected := range map[string]string{"a.json": `"./pause/made.go"`, "b.json": `"pause/made.go"`} {
+	for file, expected := range map[string][]string{"a.json": {`"./pause/made.go"`}, "b.json": {`"pause/made.go"`, `"id": "https://example.com/w"`}} {
 		content, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(content), expected) || strings.Contains(string(content), "bazel-out") {
-			t.Errorf("%s: expected %s and no bazel-out:\n%s", file, expected, content)
+		for _, expected := range expected {
+			if !strings.Contains(string(content), expected) || strings.Contains(string(content), "bazel-out") {
+				t.Errorf("%s: expected %s and no bazel-out:\n%s", file, expected, content)
+			}
 		}
 	}
 }
@@ -67,6 +69,7 @@ func TestBadInput(t *testing.T) {
 		"missing --license":                     {2, []string{"--output", "a.json", "--license", ""}},
 		"not an OCI layout":                     {1, []string{"--output", "a.json", "--image", "pause"}},
 		"not a Bazel label":                     {1, []string{"--output", "a.json", "--provenance", "b.json", "--target", "pause"}},
+		"is not a URI":                          {1, []string{"--output", "a.json", "--provenance", "b.json", "--target", "//images:pause", "--builder", "me"}},
 		"cannot write there":                    {1, []string{"--output", "none/a.json", "--provenance", "b.json", "--target", "//images:pause"}},
 	} {
 		var stdout, stderr bytes.Buffer

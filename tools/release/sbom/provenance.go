@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"fmt"
+	"net/url"
 	"strings"
 )
 
@@ -44,23 +45,31 @@ type builderID struct {
 	ID string `json:"id"`
 }
 
-// Provenance returns the in-toto statement with SLSA provenance, as JSON. target is the Bazel label that was built.
-func (in *Input) Provenance(target string) ([]byte, error) {
+// DefaultBuilder is the builder of whoever builds without a service that vouches for the build: Bazel, as a package URL.
+const DefaultBuilder = "pkg:github/bazelbuild/bazel"
+
+// Provenance returns the in-toto statement with SLSA provenance, as JSON. target is the Bazel label that was built, and builder
+// the URI that is to stand in builder.id: who vouches for the build.
+func (in *Input) Provenance(target, builder string) ([]byte, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
 	if !strings.HasPrefix(target, "//") {
 		return nil, fmt.Errorf("the target %q is not a Bazel label of this repository, such as //images:pause", target)
 	}
+	if u, err := url.Parse(builder); err != nil || !u.IsAbs() {
+		return nil, fmt.Errorf("the builder %q is not a URI such as %s", builder, DefaultBuilder)
+	}
 	s := statement{
 		Type:          "https://in-toto.io/Statement/v1",
 		PredicateType: "https://slsa.dev/provenance/v1",
 		Predicate: predicate{
 			BuildDefinition: buildDefinition{
-				BuildType:          "https://" + in.Module + "/build/bazel/v1",
+				// What target means there.
+				BuildType:          "https://bazel.build/run/build",
 				ExternalParameters: map[string]string{"target": target, "version": in.Version},
 			},
-			RunDetails: runDetails{builderID{"https://" + in.Module + "/builder/bazel"}},
+			RunDetails: runDetails{builderID{builder}},
 		},
 	}
 	if in.Index != "" {

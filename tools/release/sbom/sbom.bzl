@@ -3,6 +3,7 @@
 It is for programs without the Go runtime alone: it says that nothing of the standard library is linked.
 """
 
+load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load("@rules_go//go:def.bzl", "GoSDK")
 load("//tools:providers.bzl", "ImageInfo")
 
@@ -25,6 +26,7 @@ def _sbom_impl(ctx):
 
     # In the main repository a label's text begins with @@ or @; the provenance names the target as people write it.
     args.add("--target", "//{}:{}".format(ctx.attr.image.label.package, ctx.attr.image.label.name))
+    args.add("--builder", ctx.attr._builder[BuildSettingInfo].value)
     ctx.actions.run(
         executable = ctx.executable._sbom,
         arguments = [args],
@@ -43,7 +45,7 @@ def _sbom_impl(ctx):
 
 sbom = rule(
     implementation = _sbom_impl,
-    doc = """Writes NAME.spdx.json and NAME.intoto.json, which depend on the image and its sources alone.
+    doc = """Writes NAME.spdx.json and NAME.intoto.json, which depend on the image, its sources and the flag //tools/release/sbom:builder alone.
 
 Each is also an output group of its own: spdx and provenance.""",
     attrs = {
@@ -73,6 +75,10 @@ Each is also an output group of its own: spdx and provenance.""",
         "version": attr.string(
             mandatory = True,
             doc = "Version of the image and of the module, such as 1.0.0.",
+        ),
+        "_builder": attr.label(
+            default = "//tools/release/sbom:builder",
+            providers = [BuildSettingInfo],
         ),
         "_sbom": attr.label(
             default = "//tools/release/sbom",

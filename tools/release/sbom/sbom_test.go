@@ -41,7 +41,7 @@ func TestGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	statement, err := input().Provenance("//images:pause")
+	statement, err := input().Provenance("//images:pause", DefaultBuilder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestSingleImage(t *testing.T) {
 	if err != nil || len(described) != 1 || described[0] != "Image-linux-amd64" {
 		t.Errorf("describes %v (%v), expected the image", described, err)
 	}
-	statement, err := in.Provenance("//images:pause")
+	statement, err := in.Provenance("//images:pause", DefaultBuilder)
 	if err != nil || strings.Count(string(statement), "linux/") != 1 {
 		t.Errorf("the statement must have one subject (%v):\n%s", err, statement)
 	}
@@ -214,7 +214,7 @@ func TestRefuses(t *testing.T) {
 		in := input()
 		change(in)
 		_, err := in.SPDX()
-		_, provenanceErr := in.Provenance("//images:pause")
+		_, provenanceErr := in.Provenance("//images:pause", DefaultBuilder)
 		if err == nil || provenanceErr == nil || !strings.Contains(err.Error(), expected) || err.Error() != provenanceErr.Error() {
 			t.Errorf("got %v and %v, expected %q", err, provenanceErr, expected)
 		}
@@ -224,7 +224,7 @@ func TestRefuses(t *testing.T) {
 	if _, err := in.SPDX(); err == nil || !strings.Contains(err.Error(), "same SPDX identifier") {
 		t.Errorf("got %v, expected the two sources that would have one identifier", err)
 	}
-	if _, err := input().Provenance("pause"); err == nil || !strings.Contains(err.Error(), "not a Bazel label") {
+	if _, err := input().Provenance("pause", DefaultBuilder); err == nil || !strings.Contains(err.Error(), "not a Bazel label") {
 		t.Errorf("got %v, expected the target to be refused", err)
 	}
 }
