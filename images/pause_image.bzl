@@ -9,7 +9,7 @@ load(":annotations.bzl", "VERSION")
 load(":arches.bzl", "VARIANTS", "name_of")
 
 # What golden tests say when they fail.
-ACCEPT = "If the change is meant: bazel run //images:update_digests"
+ACCEPT = "If the change is meant: ./bazelw run //images:update_digests"
 
 # What engines call an image that comes as an archive.
 REPO_TAGS = ["pause:" + VERSION]

@@ -40,7 +40,7 @@ func TestFormatted(t *testing.T) {
 				t.Error(finding)
 			}
 			if !bytes.Equal(content, formatted) {
-				t.Errorf("%s: line %d is not formatted; bazel run //tools:format", name, firstDifference(content, formatted))
+				t.Errorf("%s: line %d is not formatted; ./bazelw run //tools:format", name, firstDifference(content, formatted))
 			}
 		})
 	}

@@ -184,7 +184,7 @@ func golden(source, name string) (digest string, doc index, err error) {
 	digest, rest, _ := strings.Cut(string(content), "\n")
 	_, rest, _ = strings.Cut(rest, "{")
 	if err := json.NewDecoder(strings.NewReader("{" + rest)).Decode(&doc); err != nil {
-		return "", doc, fmt.Errorf("%s is not a golden file: %w; bazel run //images:update_digests writes it", path, err)
+		return "", doc, fmt.Errorf("%s is not a golden file: %w; ./bazelw run //images:update_digests writes it", path, err)
 	}
 	return digest, doc, nil
 }

@@ -43,7 +43,7 @@ func newCommand() *command.Command {
 		Arguments: "OUTPUT",
 		Examples: []string{
 			"go run ./tests/apiserver/programs ~/kubernetes",
-			"bazel test //tests/apiserver:apiserver_test --test_env=KUBEBUILDER_ASSETS=$HOME/kubernetes",
+			"./bazelw test //tests/apiserver:apiserver_test --test_env=KUBEBUILDER_ASSETS=$HOME/kubernetes",
 		},
 	}
 	version := c.Flags.String("kubernetes", defaultVersion, "the `version` of Kubernetes; the version of etcd is the one that it is built with")

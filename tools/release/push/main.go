@@ -20,7 +20,7 @@ func newCommand() *command.Command {
 		Summary:  "Pushes an image or a whole index to a registry: by digest first, its tags last.",
 		Required: []string{"repository"},
 		Examples: []string{
-			"bazel run //images:push -- --repository=registry.example.com/team/pause --tag=1.0.0",
+			"./bazelw run //images:push -- --repository=registry.example.com/team/pause --tag=1.0.0",
 			"go run ./tools/release/push --image bazel-bin/images/pause --repository localhost:5000/pause --tag latest --insecure",
 		},
 	}

@@ -26,10 +26,10 @@ func main() { newCommand().Main() }
 func newCommand() *command.Command {
 	return &command.Command{
 		Name: "format",
-		Call: "bazel run //tools:format --",
+		Call: "./bazelw run //tools:format --",
 		Summary: "Formats every file of the repository in place: BUILD files by Gazelle and buildifier, Go by gofumpt, shell scripts by\n" +
 			"shfmt. It prints the name of each file that it changed, and what a linter found that only an author can mend.",
-		Examples: []string{"bazel run //tools:format"},
+		Examples: []string{"./bazelw run //tools:format"},
 		Exit:     map[int]string{0: "everything is formatted", 1: "failed, or findings are left to the author"},
 		Run: func(ctx context.Context, _ []string, stdout io.Writer) error {
 			found, err := run(ctx, stdout)
@@ -45,7 +45,7 @@ func newCommand() *command.Command {
 func run(ctx context.Context, stdout io.Writer) (found int, err error) {
 	root := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
 	if root == "" {
-		return 0, errors.New("run it by `bazel run //tools:format`: it needs BUILD_WORKSPACE_DIRECTORY to know which tree to format")
+		return 0, errors.New("run it by `./bazelw run //tools:format`: it needs BUILD_WORKSPACE_DIRECTORY to know which tree to format")
 	}
 	module, err := tree.ReadModule(root)
 	if err != nil {
@@ -104,7 +104,7 @@ func gazelle(ctx context.Context) error {
 	name, _, _ := strings.Cut(os.Getenv("PAUSE_GAZELLE"), " ")
 	program, err := runfiles.Rlocation(name)
 	if err != nil {
-		return fmt.Errorf("no Gazelle among the runfiles (%w); run this by `bazel run //tools:format`", err)
+		return fmt.Errorf("no Gazelle among the runfiles (%w); run this by `./bazelw run //tools:format`", err)
 	}
 	environment, err := runfiles.Env()
 	if err != nil {
