@@ -16,7 +16,7 @@ import (
 // TestContainerd: containerd runs the image, started by ctr, and keeps every promise.
 func TestContainerd(t *testing.T) {
 	isolated(t)
-	d := startContainerd(t, false)
+	d := startContainerd(t, "")
 	d.load(t, "default")
 	promises(t, d)
 	// The line of text is the image of this machine's architecture alone.
@@ -34,8 +34,9 @@ type containerd struct {
 	runs  *int
 }
 
-// startContainerd starts containerd, with the Container Runtime Interface or without.
-func startContainerd(t *testing.T, interfaced bool) *containerd {
+// startContainerd starts containerd, with the Container Runtime Interface and a sandbox image of that name, or without if it
+// is "".
+func startContainerd(t *testing.T, sandbox string) *containerd {
 	t.Helper()
 	program := need.Program(t, "containerd", "containerd")
 	ctr := need.Program(t, "ctr", "containerd")
@@ -43,8 +44,8 @@ func startContainerd(t *testing.T, interfaced bool) *containerd {
 	_, major, err := pods.Version(program)
 	check(t, err)
 	d := &containerd{Config: pods.Config{Dir: temp(t)}, major: major, ctr: ctr, runs: new(int)}
-	if interfaced {
-		d.Sandbox = sandboxConfig(t, major)
+	if sandbox != "" {
+		d.Sandbox = sandboxConfig(t, major, sandbox)
 		need.Program(t, "crun", "crun")
 		d.Runtime, err = pods.WithoutCgroups(d.Dir)
 		check(t, err)

@@ -26,13 +26,9 @@ import (
 func TestSandbox(t *testing.T) {
 	isolated(t)
 	plugins := pods.Plugins()
-	d := startContainerd(t, true)
+	d := startContainerd(t, reference)
 	d.load(t, "k8s.io")
-	client, err := pods.Dial(d.Socket())
-	check(t, err)
-	t.Cleanup(func() { client.Close() })
-	k := kubelet{client, temp(t)}
-	k.awaitCondition(t, cri.RuntimeReady) // the interface comes up after the socket
+	k := d.kubelet(t)
 	ctx, cancel := context.WithTimeout(t.Context(), background.Patience)
 	defer cancel()
 	image, err := k.AwaitImage(ctx)
@@ -77,27 +73,26 @@ type kubelet struct {
 	logs string // folder
 }
 
+// kubelet returns a client of the daemon, when its interface is up: that is after the socket.
+func (d *containerd) kubelet(t *testing.T) kubelet {
+	t.Helper()
+	client, err := pods.Dial(d.Socket())
+	check(t, err)
+	t.Cleanup(func() { client.Close() })
+	k := kubelet{client, temp(t)}
+	k.awaitCondition(t, cri.RuntimeReady)
+	return k
+}
+
 // pod starts a pod with one container, checks the sandbox and the container, and stops it again.
 func (k kubelet) pod(t *testing.T, network cri.NamespaceMode, seccomp *cri.SecurityProfile) {
 	t.Helper()
 	config := pods.Sandbox(filepath.Base(temp(t)), network, seccomp)
 	config.LogDirectory = k.logs
-	ran, err := k.Runtime.RunPodSandbox(t.Context(), &cri.RunPodSandboxRequest{Config: config})
+	id, err := k.sandbox(t, config)
 	if err != nil {
 		t.Fatal("RunPodSandbox: ", err)
 	}
-	id := ran.PodSandboxId
-	t.Cleanup(func() {
-		// The test's own context has ended by now.
-		ctx, cancel := context.WithTimeout(context.Background(), background.Patience)
-		defer cancel()
-		if _, err := k.Runtime.StopPodSandbox(ctx, &cri.StopPodSandboxRequest{PodSandboxId: id}); err != nil {
-			t.Error("StopPodSandbox: ", err)
-		}
-		if _, err := k.Runtime.RemovePodSandbox(ctx, &cri.RemovePodSandboxRequest{PodSandboxId: id}); err != nil {
-			t.Error("RemovePodSandbox: ", err)
-		}
-	})
 	pod, pid := k.podStatus(t, id)
 	if pod.State != cri.PodSandboxState_SANDBOX_READY {
 		t.Errorf("PodSandboxStatus: the sandbox is %v, want %v", pod.State, cri.PodSandboxState_SANDBOX_READY)
@@ -117,6 +112,28 @@ func (k kubelet) pod(t *testing.T, network cri.NamespaceMode, seccomp *cri.Secur
 	if pod, _ := k.podStatus(t, id); pod.State != cri.PodSandboxState_SANDBOX_NOTREADY {
 		t.Errorf("after StopPodSandbox the sandbox is %v, want %v", pod.State, cri.PodSandboxState_SANDBOX_NOTREADY)
 	}
+}
+
+// sandbox starts a sandbox, which is removed when the test ends, and returns its ID.
+func (k kubelet) sandbox(t *testing.T, config *cri.PodSandboxConfig) (id string, err error) {
+	t.Helper()
+	ran, err := k.Runtime.RunPodSandbox(t.Context(), &cri.RunPodSandboxRequest{Config: config})
+	if err != nil {
+		return "", err
+	}
+	id = ran.PodSandboxId
+	t.Cleanup(func() {
+		// The test's own context has ended by now.
+		ctx, cancel := context.WithTimeout(context.Background(), background.Patience)
+		defer cancel()
+		if _, err := k.Runtime.StopPodSandbox(ctx, &cri.StopPodSandboxRequest{PodSandboxId: id}); err != nil {
+			t.Error("StopPodSandbox: ", err)
+		}
+		if _, err := k.Runtime.RemovePodSandbox(ctx, &cri.RemovePodSandboxRequest{PodSandboxId: id}); err != nil {
+			t.Error("RemovePodSandbox: ", err)
+		}
+	})
+	return id, nil
 }
 
 // container runs the image as a container of the pod, with the security context of deploy/base.
@@ -198,8 +215,8 @@ func link(t *testing.T, pid proc.PID, name string) string {
 	return target
 }
 
-// sandboxConfig is the shipped configuration of the sandbox image for containerd of that major version.
-func sandboxConfig(t *testing.T, major int) string {
+// sandboxConfig is the shipped configuration of the sandbox image for containerd of that major version, with that name for it.
+func sandboxConfig(t *testing.T, major int, name string) string {
 	t.Helper()
 	path := targets.File(t, "PAUSE_CONTAINERD_"+strconv.Itoa(min(major, 2)))
 	shipped, err := os.ReadFile(path)
@@ -207,7 +224,7 @@ func sandboxConfig(t *testing.T, major int) string {
 	if !strings.Contains(string(shipped), `"`+reference+`"`) {
 		t.Fatalf("%s does not name the image %s", path, reference)
 	}
-	return string(shipped)
+	return strings.ReplaceAll(string(shipped), reference, name)
 }
 
 // awaitCondition waits until the engine says that the condition is true.

@@ -70,8 +70,8 @@ func (c Config) Socket() string { return filepath.Join(c.Dir, "sock") }
 
 // Write writes the configuration for a daemon of that major version, and returns the path of the file.
 func (c Config) Write(major int) (string, error) {
-	// Keys of the root table come before any table. The plugin opt makes a folder in /opt.
-	text := fmt.Sprintf("root = %q\nstate = %q\ndisabled_plugins = [\"io.containerd.internal.v1.opt\"",
+	// Keys of the root table come before any table. The plugin opt makes a folder in /opt, and nri a socket of a fixed name.
+	text := fmt.Sprintf("root = %q\nstate = %q\ndisabled_plugins = [\"io.containerd.internal.v1.opt\", \"io.containerd.nri.v1.nri\"",
 		filepath.Join(c.Dir, "root"), filepath.Join(c.Dir, "state"))
 	if c.Sandbox == "" {
 		text += `, "io.containerd.grpc.v1.cri"]` + "\nversion = 2\n"
