@@ -18,7 +18,6 @@ import (
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/command/stage"
 	"example.com/pause/tools/lint/format"
-	"example.com/pause/tools/lint/tree"
 )
 
 func main() { newCommand().Main() }
@@ -47,7 +46,7 @@ func run(ctx context.Context, stdout io.Writer) (found int, err error) {
 	if root == "" {
 		return 0, errors.New("run it by `bazel run //tools:format`: it needs BUILD_WORKSPACE_DIRECTORY to know which tree to format")
 	}
-	module, err := tree.ReadModule(root)
+	module, err := format.ReadModule(root)
 	if err != nil {
 		return 0, err
 	}
@@ -55,7 +54,7 @@ func run(ctx context.Context, stdout io.Writer) (found int, err error) {
 	if err := gazelle(ctx); err != nil {
 		return 0, err
 	}
-	names, err := tree.Files(ctx, root)
+	names, err := format.Files(ctx, root)
 	if err != nil {
 		return 0, err
 	}
@@ -77,7 +76,7 @@ func run(ctx context.Context, stdout io.Writer) (found int, err error) {
 }
 
 // file formats one file in place.
-func file(root, name string, module tree.Module, stdout io.Writer) ([]string, error) {
+func file(root, name string, module format.Module, stdout io.Writer) ([]string, error) {
 	full := filepath.Join(root, name)
 	content, err := os.ReadFile(full)
 	if err != nil {
