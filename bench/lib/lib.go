@@ -23,7 +23,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
 // Machine describes this machine in a line, with its load: figures have to be judged by it. Without the /proc of Linux it
@@ -114,8 +113,9 @@ func Thousands(n int64) string {
 // nothing. With a total of -1 it shows the seconds that have passed. Finish takes it away; nothing else may be written to
 // the terminal before.
 func Progress(what string, total int) *progressbar.ProgressBar {
+	info, err := os.Stderr.Stat()
 	return progressbar.NewOptions(total,
-		progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetVisibility(term.IsTerminal(int(os.Stderr.Fd()))),
+		progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetVisibility(err == nil && info.Mode()&os.ModeCharDevice != 0),
 		progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
 		progressbar.OptionSetSpinnerChangeInterval(time.Second), progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionSetRenderBlankState(true), progressbar.OptionClearOnFinish())
