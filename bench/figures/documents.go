@@ -17,6 +17,7 @@ import (
 	"example.com/pause/bench/fleet/report"
 	"example.com/pause/bench/lib"
 	"example.com/pause/bench/sizes/size"
+	"example.com/pause/tests/lib/bundle"
 	"example.com/pause/tests/lib/targets"
 )
 
@@ -40,7 +41,7 @@ func measureBuild() (*contents, error) {
 	if err != nil {
 		return nil, err
 	}
-	images, err := lib.Images(dir)
+	images, err := bundle.Images(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,6 @@ import (
 
 	"example.com/pause/bench/fleet/report"
 	"example.com/pause/bench/lib"
-	"example.com/pause/bench/programs/reference"
 	"example.com/pause/tests/lib/bundle"
 	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/pods"
@@ -31,7 +30,7 @@ import (
 type spec struct {
 	Name   string // of what is measured, for the report
 	Layout string // an OCI layout; or
-	// Reference is the name of an ordinary C program of package reference, to be compiled; or
+	// Reference is the name of an ordinary C program of package lib, to be compiled; or
 	Reference string
 	Binary    string // a static program, run as /pause by 65535:65535
 	Engine    string // path of crun, runc or what takes the same arguments; or of containerd, for pods
@@ -213,7 +212,7 @@ func compile(name, dir, to string) error {
 	if err := os.Setenv("TMPDIR", dir); err != nil {
 		return err
 	}
-	programs, missing, err := reference.Build(dir)
+	programs, missing, err := lib.References(dir)
 	if err != nil {
 		return err
 	}

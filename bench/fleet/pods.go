@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +27,6 @@ import (
 	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/pods"
 	"example.com/pause/tests/lib/proc"
-	"example.com/pause/tests/lib/targets"
 )
 
 const (
@@ -52,11 +50,7 @@ func (f *fleet) startContainerd() error {
 	if err != nil {
 		return err
 	}
-	file, err := targets.Locate("PAUSE_CONTAINERD_" + strconv.Itoa(min(major, 2)))
-	if err != nil {
-		return err
-	}
-	sandbox, err := os.ReadFile(file)
+	sandbox, err := pods.Settings(major)
 	if err != nil {
 		return err
 	}
@@ -69,7 +63,7 @@ func (f *fleet) startContainerd() error {
 	if err := errors.Join(jail.Scratch("/opt"), jail.Scratch("/var/lib")); err != nil {
 		return err
 	}
-	config := pods.Config{Dir: filepath.Join(f.dir, "state"), Sandbox: string(sandbox)}
+	config := pods.Config{Dir: filepath.Join(f.dir, "state"), Sandbox: sandbox}
 	path, err := config.Write(major)
 	if err != nil {
 		return err

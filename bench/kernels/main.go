@@ -14,11 +14,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
-	"github.com/bazelbuild/rules_go/go/runfiles"
-
+	"example.com/pause/tests/lib/targets"
 	"example.com/pause/tools/command"
 )
 
@@ -111,7 +111,8 @@ func (m machine) try(ctx context.Context, mirror, dir string) (map[string]string
 	if err != nil {
 		return seen, fmt.Errorf("qemu-system-%s is not installed", m.emulator)
 	}
-	kernel, err := m.file(ctx, mirror, dir, m.pack, "vmlinu")
+	begin := sync.OnceValues(func() (apt, error) { return newAPT(ctx, m, mirror, dir) })
+	kernel, err := file(begin, dir, m.pack, "vmlinu")
 	if err != nil {
 		return seen, err
 	}
@@ -127,7 +128,7 @@ func (m machine) try(ctx context.Context, mirror, dir string) (map[string]string
 		"-append", "console=" + m.console + " quiet panic=-1",
 	})
 	if m.firmware != "" {
-		firmware, err := m.file(ctx, mirror, dir, m.firmware, "QEMU_EFI")
+		firmware, err := file(begin, dir, m.firmware, "QEMU_EFI")
 		if err != nil {
 			return seen, err
 		}
@@ -162,15 +163,6 @@ func (m machine) try(ctx context.Context, mirror, dir string) (map[string]string
 // columns are the names that the guest prints.
 var columns = []string{"kernel", "page", "version", "sleeps", "reaps", "SIGTERM", "result"}
 
-// runfile returns the file that the environment variable names, a path below the runfiles.
-func runfile(variable string) (string, error) {
-	path := os.Getenv(variable)
-	if path == "" {
-		return "", errors.New("start it with bazel run //bench/kernels, which brings the programs along")
-	}
-	return runfiles.Rlocation(path)
-}
-
 // writeInitramfs writes a cpio archive of the form newc (Documentation/driver-api/early-userspace/buffer-format.rst in the
 // kernel) with the guest as /init, the program, and the devices and folders that the two need.
 func (m machine) writeInitramfs(path string) error {
@@ -189,9 +181,9 @@ func (m machine) writeInitramfs(path string) error {
 	add("dev/null", device, 1, 3, nil)
 	add("proc", folder, 0, 0, nil)
 	for name, variable := range map[string]string{"init": "PAUSE_GUEST_LINUX_", "pause": "PAUSE_LINUX_"} {
-		source, err := runfile(variable + strings.ToUpper(m.arch))
+		source, err := targets.Locate(variable + strings.ToUpper(m.arch))
 		if err != nil {
-			return err
+			return fmt.Errorf("%w; bazel run //bench/kernels brings the programs along", err)
 		}
 		content, err := os.ReadFile(source)
 		if err != nil {

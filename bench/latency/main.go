@@ -17,7 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"example.com/pause/bench/lib"
-	"example.com/pause/bench/programs/reference"
 	"example.com/pause/tests/lib/pid1"
 	"example.com/pause/tests/lib/targets"
 	"example.com/pause/tools/command"
@@ -100,7 +99,7 @@ func collect(dir string) ([]program, error) {
 		}
 		programs = append(programs, program{name: p.name, path: path})
 	}
-	references, missing, err := reference.Build(dir)
+	references, missing, err := lib.References(dir)
 	if err != nil {
 		return nil, err
 	}

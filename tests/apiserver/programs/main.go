@@ -119,7 +119,9 @@ func published(ctx context.Context, source, file string) (etcd string, err error
 	if err != nil {
 		return "", err
 	}
-	var module struct{ Require []struct{ Path, Version string } }
+	var module struct {
+		Require []struct{ Path, Version string }
+	}
 	if err := json.Unmarshal(listing, &module); err != nil {
 		return "", err
 	}

@@ -1,6 +1,6 @@
 // Package jail runs a command of this program in new PID and mount namespaces, so that cleaning up is the kernel's work: when
 // PID 1 in there ends, however it ends, the kernel kills everything in the namespace and drops every mount. Only cgroups
-// outlive it; package cgroup has a keeper for those.
+// outlive it: see MakeCgroup.
 package jail
 
 import (
@@ -159,7 +159,7 @@ func Scratch(dir string) error {
 	return nil
 }
 
-// Enter reads what Run was given, in the process that initJail starts, and returns what sends it a line. From then on,
+// Enter reads what Run was given, in the process that Init starts, and returns what sends it a line. From then on,
 // this process ends when the one outside does.
 func Enter(orders any) (report func(v any) error, err error) {
 	unix.CloseOnExec(fdOrders)
