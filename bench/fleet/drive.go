@@ -17,7 +17,6 @@ import (
 	"syscall"
 	"time"
 
-	"example.com/pause/bench/fleet/report"
 	"example.com/pause/bench/lib"
 	"example.com/pause/tests/lib/bundle"
 	"example.com/pause/tests/lib/jail"
@@ -45,10 +44,10 @@ type spec struct {
 
 // An event is what is reported while a fleet is driven. The last one has a Result.
 type event struct {
-	Phase  string      `json:"phase,omitempty"` // start, stop or delete
-	Done   int         `json:"done,omitempty"`  // containers so far
-	Of     int         `json:"of,omitempty"`
-	Result *report.Run `json:"result,omitempty"`
+	Phase  string `json:"phase,omitempty"` // start, stop or delete
+	Done   int    `json:"done,omitempty"`  // containers so far
+	Of     int    `json:"of,omitempty"`
+	Result *Run   `json:"result,omitempty"`
 }
 
 const (
@@ -106,7 +105,7 @@ type container struct {
 	asleep  time.Time
 }
 
-func (f *fleet) run() (*report.Run, error) {
+func (f *fleet) run() (*Run, error) {
 	if err := f.prepare(); err != nil {
 		return nil, err
 	}
@@ -118,7 +117,7 @@ func (f *fleet) run() (*report.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &report.Run{
+	result := &Run{
 		Name: f.Name, Engine: f.version(), Count: f.Count, Parallel: f.Parallel, Load: load,
 		Netns: f.Netns, Cgroup: f.Cgroup, Rootless: f.Rootless,
 	}
@@ -146,10 +145,10 @@ func (f *fleet) run() (*report.Run, error) {
 			result.Pod = f.podMemory(f.daemonMemory() - grown)
 		}
 	}
-	result.StopSeconds = report.Round(f.stop())
+	result.StopSeconds = Round(f.stop())
 	begin := time.Now()
 	f.each("delete", len(f.asleep), func(w worker, i int) error { return f.remove(w, f.asleep[i]) })
-	result.DeleteSeconds = report.Round(time.Since(begin).Seconds())
+	result.DeleteSeconds = Round(time.Since(begin).Seconds())
 	result.Failures, result.FailureMessages = f.failed, f.failures
 	return result, nil
 }
@@ -417,7 +416,7 @@ func (f *fleet) warmUp() error {
 }
 
 // start starts all containers.
-func (f *fleet) start() report.Start {
+func (f *fleet) start() Start {
 	f.asleep = make([]container, 0, f.Count)
 	begin := time.Now()
 	f.each("start", f.Count, func(w worker, i int) error {
@@ -431,11 +430,11 @@ func (f *fleet) start() report.Start {
 		return nil
 	})
 	total := time.Since(begin)
-	latencies, ends := make([]time.Duration, 0, f.Count), make([]time.Duration, 0, f.Count)
+	latencies := make([]time.Duration, 0, f.Count)
 	for _, c := range f.asleep {
-		latencies, ends = append(latencies, c.asleep.Sub(c.started)), append(ends, c.asleep.Sub(begin))
+		latencies = append(latencies, c.asleep.Sub(c.started))
 	}
-	return report.NewStart(total, latencies, ends)
+	return NewStart(total, latencies)
 }
 
 // inspect counts processes and threads, and returns the median of the resident memory of all in kB.

@@ -21,7 +21,6 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sys/unix"
 
-	"example.com/pause/bench/fleet/report"
 	"example.com/pause/bench/lib"
 	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/pods"
@@ -134,7 +133,7 @@ func (o *options) measure(ctx context.Context, given string, out io.Writer) erro
 	if err := fit(specs); err != nil {
 		return err
 	}
-	r := report.Report{Command: given, Runs: make([]report.Run, len(specs))}
+	r := Report{Command: given, Runs: make([]Run, len(specs))}
 	if r.Machine, err = lib.Machine(); err != nil {
 		return err
 	}
@@ -159,7 +158,11 @@ func (o *options) measure(ctx context.Context, given string, out io.Writer) erro
 		return err
 	}
 	if o.json != "" {
-		if err := stage.File(targets.FromWorkingDirectory(o.json), func(f *os.File) error { return r.JSON(f) }); err != nil {
+		text, err := json.MarshalIndent(r, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := stage.Write(targets.FromWorkingDirectory(o.json), append(text, '\n'), 0o644); err != nil {
 			return err
 		}
 	}
@@ -172,7 +175,7 @@ func (o *options) measure(ctx context.Context, given string, out io.Writer) erro
 }
 
 // started is drivenIn, with errors for the user.
-func started(ctx context.Context, s spec) (*report.Run, error) {
+func started(ctx context.Context, s spec) (*Run, error) {
 	run, err := drivenIn(ctx, s)
 	if ctx.Err() != nil {
 		return nil, errors.New("interrupted; nothing that it started is left")
@@ -356,7 +359,7 @@ func fit(specs []spec) error {
 }
 
 // drivenIn starts a fleet in namespaces of its own and returns what was measured.
-func drivenIn(ctx context.Context, s spec) (run *report.Run, err error) {
+func drivenIn(ctx context.Context, s spec) (run *Run, err error) {
 	if s.Cgroup {
 		roots, wrong := jail.CgroupRoots()
 		if wrong != nil {

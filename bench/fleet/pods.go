@@ -22,7 +22,6 @@ import (
 	"golang.org/x/sys/unix"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
-	"example.com/pause/bench/fleet/report"
 	"example.com/pause/tests/lib/bundle"
 	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/pods"
@@ -200,8 +199,8 @@ func (f *fleet) daemonMemory() int64 {
 }
 
 // podMemory returns what memory of each pod is in processes. grown are the bytes that containerd has grown by, with all.
-func (f *fleet) podMemory(grown int64) *report.Pod {
-	each := func(bytes int64) float64 { return report.Round(float64(bytes) / 1024 / float64(len(f.asleep))) }
+func (f *fleet) podMemory(grown int64) *Pod {
+	each := func(bytes int64) float64 { return Round(float64(bytes) / 1024 / float64(len(f.asleep))) }
 	var pause, shims int64
 	for _, c := range f.asleep {
 		bytes, err := proc.PID(c.pid).Anonymous()
@@ -215,5 +214,5 @@ func (f *fleet) podMemory(grown int64) *report.Pod {
 		bytes, _ := pid.Anonymous() // or it has ended
 		shims += bytes
 	}
-	return &report.Pod{Pause: each(pause), Shim: each(shims), Containerd: each(grown)}
+	return &Pod{Pause: each(pause), Shim: each(shims), Containerd: each(grown)}
 }
