@@ -63,7 +63,6 @@ func newCommand() *command.Command {
 		Examples: []string{
 			"bazel run //:figures", "bazel run //:figures -- --measure=latency,cache", "bazel run //:figures -- --measure=" + strings.Join(names, ","),
 		},
-		Exit: map[int]string{0: "all is written", 1: "something failed, and no file is half-written; or a measurement is of another program"},
 	}
 	var wanted []string
 	c.Flags.Func("measure", "`names` of what to measure again, with commas between them", func(list string) error {

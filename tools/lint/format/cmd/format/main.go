@@ -29,7 +29,6 @@ func newCommand() *command.Command {
 		Summary: "Formats every file of the repository in place: BUILD files by Gazelle and buildifier, Go by gofumpt, shell scripts by\n" +
 			"shfmt. It prints the name of each file that it changed, and what a linter found that only an author can mend.",
 		Examples: []string{"bazel run //tools:format"},
-		Exit:     map[int]string{0: "everything is formatted", 1: "failed, or findings are left to the author"},
 		Run: func(ctx context.Context, _ []string, stdout io.Writer) error {
 			found, err := run(ctx, stdout)
 			if err == nil && found > 0 {
