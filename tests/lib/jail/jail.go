@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -135,10 +136,14 @@ func Init(args []string) error {
 	return nil
 }
 
-// Scratch makes what is written below dir, if there is a dir, go to memory, in the mount namespace of Init. /run must be a file
-// system in memory.
+// Scratch makes what is written below dir go to memory, in the mount namespace of Init, unless dir would be a new folder of the
+// root. /run must be a file system in memory.
 func Scratch(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		// Whoever makes it makes it in the folder above.
+		if above := filepath.Dir(dir); above != "/" {
+			return Scratch(above)
+		}
 		return nil
 	}
 	upper, err := os.MkdirTemp("/run", "upper-")
