@@ -29,27 +29,24 @@ func newCommand() *command.Command {
 		Name: "kernels",
 		Call: "bazel run //bench/kernels --",
 		Summary: "Boots one of Debian's kernels for each architecture under qemu-system, runs pause in it as PID 1 of a namespace, and prints\n" +
-			"a table. It needs a Debian system with qemu-system-arm, -mips, -misc, -ppc and -x86, and takes the kernels from its mirror.",
+			"a table. It needs a Debian system with qemu-system-arm, -mips, -misc, -ppc and -x86, and keeps 400 MB of kernels from its mirror in\n" +
+			"pause-kernels in the user's cache folder.",
 		Examples: []string{
 			"bazel run //bench/kernels",
 			"bazel run //bench/kernels -- --only=arm64,s390x",
 		},
 	}
 	only := c.Flags.String("only", "", "`architectures` to try, as GOARCH names them, separated by commas (default: all)")
-	cache := c.Flags.String("cache", "", "`folder` for downloaded kernels, 400 MB (default: pause-kernels in the user's cache folder)")
 	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) error {
 		chosen, err := choose(*only)
 		if err != nil {
 			return err
 		}
-		if *cache == "" {
-			user, err := os.UserCacheDir()
-			if err != nil {
-				return fmt.Errorf("%w; give --cache", err)
-			}
-			*cache = filepath.Join(user, "pause-kernels")
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return err
 		}
-		return run(ctx, chosen, *cache, stdout)
+		return run(ctx, chosen, filepath.Join(cache, "pause-kernels"), stdout)
 	}
 	return c
 }
