@@ -10,14 +10,17 @@ oci_image(name = "app_oci", tars = [":app_layer"], ...)
 ```
 """
 
+load("//tools/oci:action.bzl", "OCI")
+
 def _layer_impl(ctx):
     output = ctx.actions.declare_file(ctx.label.name + ".tar.gz")
     args = ctx.actions.args()
+    args.add("layer")
     args.add("--output", output)
     args.add("--name", ctx.attr.path)
     args.add(ctx.file.src)
     ctx.actions.run(
-        executable = ctx.executable._layer,
+        executable = ctx.executable._oci,
         arguments = [args],
         inputs = [ctx.file.src],
         outputs = [output],
@@ -38,11 +41,7 @@ layer = rule(
             doc = "The file.",
             mandatory = True,
         ),
-        "_layer": attr.label(
-            cfg = "exec",
-            default = "//tools/layer/cmd/layer",
-            executable = True,
-        ),
+        "_oci": OCI,
     },
     doc = """Writes NAME.tar.gz, a layer with one file: USTAR, mode 0555, owner 0:0, no date, gzip. It provides DefaultInfo alone.
 

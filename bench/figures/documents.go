@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -14,16 +12,13 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"example.com/pause/bench/fleet/report"
 	"example.com/pause/bench/lib"
 	"example.com/pause/bench/sizes/size"
+	"example.com/pause/tests/lib/bundle"
 	"example.com/pause/tests/lib/targets"
 )
 
-// fleetFile is where the fleet's measurement is kept for the plot, below the root of the checkout.
-const fleetFile = "docs/figures/fleet.json"
-
-// contents are what is generated, beside the plot of the fleet.
+// contents are what is generated.
 type contents struct {
 	blocks  map[string]string // Markdown, by the names of blocks; blocks of measurements that are not here stay as they are
 	sizes   []byte            // docs/sizes.svg
@@ -40,7 +35,7 @@ func measureBuild() (*contents, error) {
 	if err != nil {
 		return nil, err
 	}
-	images, err := lib.Images(dir)
+	images, err := bundle.Images(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -191,8 +186,11 @@ func (c *contents) fill(document string) (string, error) {
 	return out.String(), nil
 }
 
-// generate returns what the documents and plots of the checkout that root is ought to be, by their names in it. outdated says
-// that the fleet was measured with another program.
+// measured is the size of the image's program where a measurement in a document names it.
+var measured = regexp.MustCompile(`(?m)^ +program, bytes +(\d+)`)
+
+// generate returns what the documents and the plot of the checkout that root is ought to be, by their names in it. outdated says
+// that something was measured with another program.
 func (c *contents) generate(root fs.FS) (files map[string][]byte, outdated, err error) {
 	files = map[string][]byte{"docs/sizes.svg": c.sizes}
 	for _, pattern := range []string{"*.md", "docs/*.md"} {
@@ -210,20 +208,13 @@ func (c *contents) generate(root fs.FS) (files map[string][]byte, outdated, err 
 				return nil, nil, fmt.Errorf("%s: %w", name, err)
 			}
 			files[name] = []byte(filled)
+			for _, bytes := range measured.FindAllStringSubmatch(filled, -1) {
+				if bytes[1] != fmt.Sprint(c.program) {
+					outdated = fmt.Errorf("%s: measured with a program of %s bytes, and the build gives one of %d; measure again all that --help lists",
+						name, bytes[1], c.program)
+				}
+			}
 		}
-	}
-	data, err := fs.ReadFile(root, fleetFile)
-	if err != nil {
-		return nil, nil, err
-	}
-	var r report.Report
-	if err := json.Unmarshal(data, &r); err != nil || len(r.Runs) == 0 {
-		return nil, nil, fmt.Errorf("%s: not the JSON of bench/fleet: %w", fleetFile, errors.Join(err, errors.New("it has no run")))
-	}
-	files["docs/scale.svg"] = drawFleet(r)
-	if bytes := r.Runs[0].BinaryBytes; bytes != c.program {
-		outdated = fmt.Errorf("%s: measured with a program of %d bytes, and the build gives one of %d; measure again all that --help lists",
-			fleetFile, bytes, c.program)
 	}
 	return files, outdated, nil
 }

@@ -7,7 +7,7 @@
 //	<!-- figures: NAME -->
 //	<!-- /figures -->
 //
-// and plots beside them. What the build determines is written anew each time. What takes a quiet machine and minutes is
+// and a plot beside them. What the build determines is written anew each time. What takes a quiet machine and minutes is
 // what the command of that name printed when it was last measured, and is measured again with --measure.
 package main
 
@@ -40,7 +40,7 @@ type measurement struct {
 var measurements = []measurement{
 	{"latency", "//bench/latency", nil, "from SIGTERM to exit; seconds, and a C compiler for the comparison"},
 	{"build", "//bench/coldbuild", nil, "building from nothing; tens of minutes, and 4 GB of disk"},
-	{"fleet", "//bench/fleet", []string{"--count=10000", "--compare", "--json=" + fleetFile}, "10,000 containers; minutes, crun and root"},
+	{"fleet", "//bench/fleet", []string{"--count=10000", "--compare"}, "10,000 containers; minutes, crun and root"},
 	{"pods", "//bench/fleet", []string{"--engine=containerd", "--count=100"}, "100 pods of each kind; minutes, containerd, CNI plugins and root"},
 	{"cache", "//bench/cache", nil, "builds with a remote cache; minutes, nginx"},
 }
@@ -49,7 +49,7 @@ func main() { newCommand().Main() }
 
 func newCommand() *command.Command {
 	var summary strings.Builder
-	summary.WriteString("Writes every table of figures in README.md and docs/*.md, and the plots beside them, and prints the name of each file\n" +
+	summary.WriteString("Writes every table of figures in README.md and docs/*.md, and the plot beside them, and prints the name of each file\n" +
 		"that it changed. What can be measured again, each by a command of its own, on a machine that does nothing else:\n")
 	var names []string
 	for _, m := range measurements {
@@ -63,7 +63,6 @@ func newCommand() *command.Command {
 		Examples: []string{
 			"bazel run //:figures", "bazel run //:figures -- --measure=latency,cache", "bazel run //:figures -- --measure=" + strings.Join(names, ","),
 		},
-		Exit: map[int]string{0: "all is written", 1: "something failed, and no file is half-written; or a measurement is of another program"},
 	}
 	var wanted []string
 	c.Flags.Func("measure", "`names` of what to measure again, with commas between them", func(list string) error {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/pause/bench/fleet/report"
 	"example.com/pause/bench/lib"
 	"example.com/pause/bench/sizes/size"
 )
@@ -23,7 +22,6 @@ type picture struct {
 const (
 	width  = 400 // of a picture, in SVG's units, which are pixels if nothing scales it
 	margin = 12
-	inner  = width - 2*margin
 	line   = 20 // from a line of text to the next
 )
 
@@ -48,17 +46,12 @@ func (p *picture) svg(title, description string) []byte {
 <style>
 text { font: 14px "Liberation Sans", Arial, Helvetica, sans-serif; fill: #1f2328 }
 .name { font-weight: bold }
-.right { text-anchor: end }
 .ground { fill: #ffffff }
-.line { fill: none; stroke: #0072b2; stroke-width: 2 }
-.axis { stroke: #8c959f }
 .ours { fill: #d55e00 }
 .other { fill: #8c959f }
-.c0 { fill: #0072b2 } .c1 { fill: #e69f00 } .c2 { fill: #009e73 } .c3 { fill: #56b4e9 } .c4 { fill: #d55e00 } .c5 { fill: #cc79a7 } .c6 { fill: #f0e442 }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc }
   .ground { fill: #0d1117 }
-  .line { stroke: #56b4e9 }
 }
 </style>
 <rect width="%d" height="%.0f" rx="6" class="ground"/>
@@ -119,84 +112,4 @@ func kilobytes(bytes int64) string {
 		return fmt.Sprintf("%.1f kB", float64(bytes)/1000)
 	}
 	return lib.Thousands((bytes+500)/1000) + " kB"
-}
-
-// drawFleet draws the memory of a container in each run, by component, and how many started a second while the first fleet grew.
-func drawFleet(r report.Report) []byte {
-	p := picture{y: margin + 14}
-	p.text(margin, "name", "Memory of a container")
-	var largest float64 // the most memory of all components
-	shown := map[string]bool{}
-	for _, run := range r.Runs {
-		sum := 0.0
-		for _, name := range report.Components {
-			kb := run.Memory.Components[name]
-			sum += max(0, kb)
-			shown[name] = shown[name] || kb >= 0.5 // less cannot be seen
-		}
-		largest = max(largest, sum)
-	}
-	column := 0
-	for i, name := range report.Components {
-		if !shown[name] {
-			continue
-		}
-		if column%3 == 0 {
-			p.y += line
-		}
-		x := margin + float64(column%3)*inner/3
-		p.rect(x, p.y-11, 12, 12, fmt.Sprintf("c%d", i))
-		p.text(x+17, "text", name)
-		column++
-	}
-	p.y += 6
-	var description []string
-	for _, run := range r.Runs {
-		p.y += line + 4
-		total := fmt.Sprintf("%.0f kB", run.Memory.Available)
-		p.text(margin, "text", run.Label())
-		p.text(width-margin, "right", total)
-		x := float64(margin)
-		for i, name := range report.Components {
-			// What others gave back meanwhile would show as less than nothing.
-			if length := inner * run.Memory.Components[name] / largest; length > 0 {
-				p.rect(x, p.y+5, length, 14, fmt.Sprintf("c%d", i))
-				x += length
-			}
-		}
-		p.y += line
-		description = append(description, run.Label()+": "+total)
-	}
-	p.drawRate(r.Runs[0])
-	return p.svg("What a container costs", "Memory of a container, by component. "+strings.Join(description, "; ")+
-		". Below: how many of the first fleet started a second, as the number of those that run grew.")
-}
-
-// drawRate draws how many containers of a fleet started a second, while it grew.
-func (p *picture) drawRate(run report.Run) {
-	if len(run.Start.Rate) < 2 {
-		return
-	}
-	const height = 100
-	p.y += 2 * line
-	p.text(margin, "name", "Started a second, while "+lib.Thousands(int64(run.Count))+" come up")
-	top := p.y + line
-	most := slices.Max(run.Start.Rate)
-	p.y = top + 5
-	p.text(margin, "text", fmt.Sprintf("%.0f", most))
-	p.y = top + height
-	p.text(margin, "text", "0")
-	left, right := margin+40.0, float64(width-margin)
-	var points []string
-	started := 0.0
-	for _, rate := range run.Start.Rate {
-		started += rate * run.Start.Interval
-		x := left + (right-left)*min(1, started/float64(run.Count))
-		points = append(points, fmt.Sprintf("%.1f,%.1f", x, top+height*(1-rate/most)))
-	}
-	fmt.Fprintf(&p.shapes, "<path d=\"M%.1f,%.1fV%.1fH%.1f\" class=\"axis\" fill=\"none\"/>\n<polyline points=\"%s\" class=\"line\"/>\n",
-		left, top, top+height, right, strings.Join(points, " "))
-	p.y += line
-	p.text(left, "text", "0")
-	p.text(right, "right", lib.Thousands(int64(run.Count))+" run")
 }

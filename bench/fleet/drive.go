@@ -17,9 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"example.com/pause/bench/fleet/report"
 	"example.com/pause/bench/lib"
-	"example.com/pause/bench/programs/reference"
 	"example.com/pause/tests/lib/bundle"
 	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/pods"
@@ -31,7 +29,7 @@ import (
 type spec struct {
 	Name   string // of what is measured, for the report
 	Layout string // an OCI layout; or
-	// Reference is the name of an ordinary C program of package reference, to be compiled; or
+	// Reference is the name of an ordinary C program of package lib, to be compiled; or
 	Reference string
 	Binary    string // a static program, run as /pause by 65535:65535
 	Engine    string // path of crun, runc or what takes the same arguments; or of containerd, for pods
@@ -46,10 +44,10 @@ type spec struct {
 
 // An event is what is reported while a fleet is driven. The last one has a Result.
 type event struct {
-	Phase  string      `json:"phase,omitempty"` // start, stop or delete
-	Done   int         `json:"done,omitempty"`  // containers so far
-	Of     int         `json:"of,omitempty"`
-	Result *report.Run `json:"result,omitempty"`
+	Phase  string `json:"phase,omitempty"` // start, stop or delete
+	Done   int    `json:"done,omitempty"`  // containers so far
+	Of     int    `json:"of,omitempty"`
+	Result *Run   `json:"result,omitempty"`
 }
 
 const (
@@ -107,7 +105,7 @@ type container struct {
 	asleep  time.Time
 }
 
-func (f *fleet) run() (*report.Run, error) {
+func (f *fleet) run() (*Run, error) {
 	if err := f.prepare(); err != nil {
 		return nil, err
 	}
@@ -119,7 +117,7 @@ func (f *fleet) run() (*report.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &report.Run{
+	result := &Run{
 		Name: f.Name, Engine: f.version(), Count: f.Count, Parallel: f.Parallel, Load: load,
 		Netns: f.Netns, Cgroup: f.Cgroup, Rootless: f.Rootless,
 	}
@@ -147,10 +145,10 @@ func (f *fleet) run() (*report.Run, error) {
 			result.Pod = f.podMemory(f.daemonMemory() - grown)
 		}
 	}
-	result.StopSeconds = report.Round(f.stop())
+	result.StopSeconds = Round(f.stop())
 	begin := time.Now()
 	f.each("delete", len(f.asleep), func(w worker, i int) error { return f.remove(w, f.asleep[i]) })
-	result.DeleteSeconds = report.Round(time.Since(begin).Seconds())
+	result.DeleteSeconds = Round(time.Since(begin).Seconds())
 	result.Failures, result.FailureMessages = f.failed, f.failures
 	return result, nil
 }
@@ -213,7 +211,7 @@ func compile(name, dir, to string) error {
 	if err := os.Setenv("TMPDIR", dir); err != nil {
 		return err
 	}
-	programs, missing, err := reference.Build(dir)
+	programs, missing, err := lib.References(dir)
 	if err != nil {
 		return err
 	}
@@ -418,7 +416,7 @@ func (f *fleet) warmUp() error {
 }
 
 // start starts all containers.
-func (f *fleet) start() report.Start {
+func (f *fleet) start() Start {
 	f.asleep = make([]container, 0, f.Count)
 	begin := time.Now()
 	f.each("start", f.Count, func(w worker, i int) error {
@@ -432,11 +430,11 @@ func (f *fleet) start() report.Start {
 		return nil
 	})
 	total := time.Since(begin)
-	latencies, ends := make([]time.Duration, 0, f.Count), make([]time.Duration, 0, f.Count)
+	latencies := make([]time.Duration, 0, f.Count)
 	for _, c := range f.asleep {
-		latencies, ends = append(latencies, c.asleep.Sub(c.started)), append(ends, c.asleep.Sub(begin))
+		latencies = append(latencies, c.asleep.Sub(c.started))
 	}
-	return report.NewStart(total, latencies, ends)
+	return NewStart(total, latencies)
 }
 
 // inspect counts processes and threads, and returns the median of the resident memory of all in kB.

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-
-	"example.com/pause/bench/fleet/report"
 )
 
 // newFleet returns a fleet without an engine that has a folder for its workers.
@@ -90,7 +88,7 @@ func TestCost(t *testing.T) {
 		memory{"MemAvailable": 5000, onLists: 900, "AnonPages": 100, "Shmem": 7},
 		memory{"MemAvailable": 1800, onLists: 100, "AnonPages": 850, "Shmem": 7, "KernelStack": 1600})
 	want := map[string]float64{"AnonPages": 7.5, "KernelStack": 16}
-	for _, name := range report.Components {
+	for _, name := range Components {
 		if c.Components[name] != want[name] {
 			t.Errorf("%s: got %v, want %v", name, c.Components[name], want[name])
 		}

@@ -23,7 +23,7 @@ type demand struct {
 	largest int
 }
 
-// memoryKB is an upper estimate of the memory in kB that each container takes: what was measured (docs/figures/fleet.json), and
+// memoryKB is an upper estimate of the memory in kB that each container takes: what was measured (docs/scale.md), and
 // some more. One that is too low costs others their memory.
 func (d demand) memoryKB() int64 {
 	kb := int64(170)

@@ -31,7 +31,7 @@ func machine(replaced map[string]string) fstest.MapFS {
 	return root
 }
 
-// The estimate is not below what was measured, in docs/figures/fleet.json, in docs/scale.md and on other days.
+// The estimate is not below what was measured, in docs/scale.md and on other days.
 func TestEstimate(t *testing.T) {
 	for name, test := range map[string]struct {
 		demand demand

@@ -21,10 +21,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sys/unix"
 
-	"example.com/pause/bench/fleet/report"
 	"example.com/pause/bench/lib"
-	"example.com/pause/bench/programs/reference"
-	"example.com/pause/tests/lib/cgroup"
 	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/pods"
 	"example.com/pause/tests/lib/targets"
@@ -38,6 +35,9 @@ const (
 	inside = "--inside-the-namespaces"
 	keeper = "--remove-cgroups-at-the-end"
 )
+
+// mostCompared is how many containers of each kind --compare starts at most: more would take long, and show the same.
+const mostCompared = 1000
 
 // prefix starts the names of the cgroups of fleets.
 const prefix = "pause-fleet"
@@ -59,7 +59,7 @@ func main() {
 		case inside:
 			exit(driveMain())
 		case keeper:
-			exit(cgroup.Keep(os.Args[2:]))
+			exit(jail.KeepCgroup(os.Args[2:]))
 		}
 	}
 	newCommand().Main()
@@ -76,9 +76,10 @@ func exit(err error) {
 
 // options are the command's flags.
 type options struct {
-	count, parallel, compareCount int
-	engine, layout, json          string
-	netns, cgroup, compare        bool
+	count, parallel        int
+	engine, layout, json   string
+	netns, cgroup, compare bool
+	pods                   bool // the engine is containerd
 }
 
 func newCommand() *command.Command {
@@ -94,7 +95,6 @@ func newCommand() *command.Command {
 			"bazel run //bench/fleet -- --count=1000 --compare --json=result.json",
 			"bazel run //bench/fleet -- --engine=containerd",
 		},
-		Exit: map[int]string{0: "every container started, slept and stopped", 1: "failed, or a container did"},
 	}
 	var o options
 	set := &c.Flags
@@ -104,20 +104,21 @@ func newCommand() *command.Command {
 	set.BoolVar(&o.netns, "netns", false, "give each container a network namespace")
 	set.BoolVar(&o.cgroup, "cgroup", false, "give each container a cgroup; runc needs it")
 	set.BoolVar(&o.compare, "compare", false, "then measure, side by side: the image, an ordinary Go program, ordinary C if there is a C "+
-		"compiler, and the image with network namespaces and cgroups; one fleet comes before them that is not measured, because "+
+		"compiler, and the image with network namespaces and cgroups, 1,000 of each at most; one fleet comes before them that is not measured, because "+
 		"the first pays for what the others find warm")
-	set.IntVar(&o.compareCount, "compare-count", 1000, "how `many` containers of each to start for --compare, at most --count")
 	set.StringVar(&o.layout, "layout", "", "the image, a `folder` with an OCI layout (default: $"+envLayout+", which bazel run sets)")
 	set.StringVar(&o.json, "json", "", "`file` to write the result to, as JSON")
 	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) error {
-		if o.count < 1 || o.parallel < 1 || o.compareCount < 1 {
-			return command.Wrong("--count, --parallel and --compare-count must be at least 1")
+		if o.count < 1 || o.parallel < 1 {
+			return command.Wrong("--count and --parallel must be at least 1")
 		}
-		given := flagsOf(set)
-		if filepath.Base(o.engine) == "containerd" && !strings.Contains(given, "--count=") {
+		o.pods = filepath.Base(o.engine) == "containerd"
+		counted := false
+		set.Visit(func(f *flag.Flag) { counted = counted || f.Name == "count" })
+		if o.pods && !counted {
 			o.count = 100 // a shim each
 		}
-		return o.measure(ctx, given, stdout)
+		return o.measure(ctx, flagsOf(set), stdout)
 	}
 	return c
 }
@@ -131,7 +132,7 @@ func (o *options) measure(ctx context.Context, given string, out io.Writer) erro
 	if err := fit(specs); err != nil {
 		return err
 	}
-	r := report.Report{Command: given, Runs: make([]report.Run, len(specs))}
+	r := Report{Command: given, Runs: make([]Run, len(specs))}
 	if r.Machine, err = lib.Machine(); err != nil {
 		return err
 	}
@@ -156,7 +157,11 @@ func (o *options) measure(ctx context.Context, given string, out io.Writer) erro
 		return err
 	}
 	if o.json != "" {
-		if err := stage.File(targets.FromWorkingDirectory(o.json), func(f *os.File) error { return r.JSON(f) }); err != nil {
+		text, err := json.MarshalIndent(r, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := stage.Write(targets.FromWorkingDirectory(o.json), append(text, '\n'), 0o644); err != nil {
 			return err
 		}
 	}
@@ -169,7 +174,7 @@ func (o *options) measure(ctx context.Context, given string, out io.Writer) erro
 }
 
 // started is drivenIn, with errors for the user.
-func started(ctx context.Context, s spec) (*report.Run, error) {
+func started(ctx context.Context, s spec) (*Run, error) {
 	run, err := drivenIn(ctx, s)
 	if ctx.Err() != nil {
 		return nil, errors.New("interrupted; nothing that it started is left")
@@ -220,7 +225,7 @@ func (o *options) specs() ([]spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if filepath.Base(engine) == "containerd" {
+	if o.pods {
 		return o.podSpecs(asked)
 	}
 	specs := []spec{asked}
@@ -229,10 +234,10 @@ func (o *options) specs() ([]spec, error) {
 	}
 
 	small := asked
-	if small.Count = min(o.count, o.compareCount); small.Count < o.count {
+	if small.Count = min(o.count, mostCompared); small.Count < o.count {
 		specs = append(specs, small)
 	}
-	others, err := ordinary(small, reference.Compilers)
+	others, err := ordinary(small, lib.Compilers)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +253,7 @@ func (o *options) specs() ([]spec, error) {
 }
 
 // ordinary returns fleets as like, of the ordinary programs: in Go, and in C for those of the compilers that are here.
-func ordinary(like spec, compilers []reference.Compiler) (specs []spec, err error) {
+func ordinary(like spec, compilers []lib.Compiler) (specs []spec, err error) {
 	other := like
 	other.Name, other.Layout = ordinaryGo, ""
 	if other.Binary, err = targets.Locate(envOrdinary); err != nil {
@@ -284,7 +289,7 @@ func (o *options) podSpecs(asked spec) (specs []spec, err error) {
 		}
 	}
 	asked.Pods, asked.Cgroup = true, true
-	others, err := ordinary(asked, reference.Compilers[1:]) // glibc is enough to compare with
+	others, err := ordinary(asked, lib.Compilers[1:]) // glibc is enough to compare with
 	if err != nil {
 		return nil, err
 	}
@@ -353,13 +358,13 @@ func fit(specs []spec) error {
 }
 
 // drivenIn starts a fleet in namespaces of its own and returns what was measured.
-func drivenIn(ctx context.Context, s spec) (run *report.Run, err error) {
+func drivenIn(ctx context.Context, s spec) (run *Run, err error) {
 	if s.Cgroup {
-		roots, wrong := cgroup.Hierarchies()
+		roots, wrong := jail.CgroupRoots()
 		if wrong != nil {
 			return nil, wrong
 		}
-		tree, wrong := cgroup.Make(prefix, roots, keeper)
+		tree, wrong := jail.MakeCgroup(prefix, roots, keeper)
 		if wrong != nil {
 			return nil, wrong
 		}

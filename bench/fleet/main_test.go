@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +12,6 @@ import (
 	"syscall"
 	"testing"
 
-	"example.com/pause/bench/fleet/report"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/pods"
 )
@@ -21,16 +21,13 @@ import (
 func TestFleet(t *testing.T) {
 	for _, isolation := range [][]string{nil, {"--netns", "--cgroup"}} {
 		dir := shared(t)
-		json := filepath.Join(dir, "r.json")
-		o := play(t, []trial{{Args: append([]string{layout(t), "--count=20", "--json=" + json}, isolation...)}})[0]
+		result := filepath.Join(dir, "r.json")
+		o := play(t, []trial{{Args: append([]string{layout(t), "--count=20", "--json=" + result}, isolation...)}})[0]
 		checkNothingLeft(t, "a small fleet", o)
 		if o.Status != 0 || !strings.Contains(o.Output, "memory each, kB") {
 			t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
 		}
-		r, err := report.Read(json)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := read(t, result)
 		run := r.Runs[0]
 		if len(r.Runs) != 1 || run.Count != 20 || run.Failures != 0 || run.Processes != 20 || run.Threads != 20 {
 			t.Errorf("got %+v, want 20 containers of one thread", run)
@@ -60,8 +57,8 @@ func TestFleetWithoutRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	json := filepath.Join(dir, "r.json")
-	args := []string{"--layout=" + filepath.Join(dir, "image"), "--count=10", "--json=" + json}
+	result := filepath.Join(dir, "r.json")
+	args := []string{"--layout=" + filepath.Join(dir, "image"), "--count=10", "--json=" + result}
 	outcomes := play(t, []trial{{Args: args, User: nobody}, {Args: append(args, "--cgroup"), User: nobody}})
 	for _, o := range outcomes {
 		checkNothingLeft(t, "a fleet without root", o)
@@ -76,10 +73,7 @@ func TestFleetWithoutRoot(t *testing.T) {
 	if o.Status != 0 {
 		t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
 	}
-	r, err := report.Read(json)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := read(t, result)
 	if run := r.Runs[0]; !run.Rootless || run.Failures != 0 || run.Processes != 10 || run.Threads != 10 {
 		t.Errorf("got %+v, want 10 containers of one thread, without root", run)
 	}
@@ -88,8 +82,8 @@ func TestFleetWithoutRoot(t *testing.T) {
 // runc starts a fleet as crun does, if each container has a cgroup.
 func TestFleetOfRunc(t *testing.T) {
 	need.Program(t, "runc", "runc")
-	json := filepath.Join(shared(t), "r.json")
-	args := []string{layout(t), "--count=5", "--engine=runc", "--json=" + json}
+	result := filepath.Join(shared(t), "r.json")
+	args := []string{layout(t), "--count=5", "--engine=runc", "--json=" + result}
 	outcomes := play(t, []trial{{Args: append(args, "--cgroup")}, {Args: args}})
 	for _, o := range outcomes {
 		checkNothingLeft(t, "a fleet of runc", o)
@@ -100,10 +94,7 @@ func TestFleetOfRunc(t *testing.T) {
 	if o := outcomes[0]; o.Status != 0 {
 		t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
 	}
-	r, err := report.Read(json)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := read(t, result)
 	if run := r.Runs[0]; !strings.HasPrefix(run.Engine, "runc ") || run.Failures != 0 || run.Processes != 5 || run.Threads != 5 {
 		t.Errorf("got %+v, want 5 containers of one thread, started by runc", run)
 	}
@@ -117,8 +108,8 @@ func TestFleetOfPods(t *testing.T) {
 	}
 	need.That(t, pods.Plugins() != "", "no CNI plugins; Debian's package containernetworking-plugins has them")
 	need.That(t, os.Getenv(envOrdinary) != "", envOrdinary+" is not set: it names the ordinary program, which //example:pause builds")
-	json := filepath.Join(shared(t), "r.json")
-	args := []string{layout(t), "--engine=containerd", "--count=2", "--json=" + json}
+	result := filepath.Join(shared(t), "r.json")
+	args := []string{layout(t), "--engine=containerd", "--count=2", "--json=" + result}
 	outcomes := play(t, []trial{{Args: args}, {Args: args, Victim: theCommand, Signal: syscall.SIGINT, Cgroup: true}})
 	for _, o := range outcomes {
 		checkNothingLeft(t, "a fleet of pods", o)
@@ -129,10 +120,7 @@ func TestFleetOfPods(t *testing.T) {
 	if o := outcomes[0]; o.Status != 0 || !strings.Contains(o.Output, "of it the shim") {
 		t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
 	}
-	r, err := report.Read(json)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := read(t, result)
 	networks := map[string]int{}
 	for _, run := range r.Runs {
 		if run.Netns {
@@ -148,6 +136,19 @@ func TestFleetOfPods(t *testing.T) {
 	if networks["pause"] != 1 || networks[ordinaryGo] != 1 || len(r.Runs) != 2*len(networks) {
 		t.Errorf("%d fleets, those with networks: %v; want the image and an ordinary Go program, each with and without", len(r.Runs), networks)
 	}
+}
+
+// read reads the report that a fleet wrote.
+func read(t *testing.T, path string) (r Report) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, &r)
+	}
+	if err != nil || len(r.Runs) == 0 {
+		t.Fatalf("%s: %v; want a report with a run", path, err)
+	}
+	return r
 }
 
 // shared returns a new folder that a scene sees as the test does.

@@ -6,8 +6,6 @@ import (
 	"os"
 	"regexp"
 	"strconv"
-
-	"example.com/pause/bench/fleet/report"
 )
 
 // A memory maps the names of /proc/meminfo to kB. What has no unit there, such as HugePages_Total, is left out.
@@ -78,10 +76,10 @@ func readMemory() (memory, error) {
 func (m memory) available() int64 { return m["MemAvailable"] + m[onLists] }
 
 // cost returns what each of n containers cost, if nothing else changed between the two readings. n must be positive.
-func cost(n int, before, after memory) report.Cost {
-	each := func(kb int64) float64 { return report.Round(float64(kb) / float64(n)) }
-	c := report.Cost{Available: each(before.available() - after.available()), Components: map[string]float64{}}
-	for _, name := range report.Components {
+func cost(n int, before, after memory) Cost {
+	each := func(kb int64) float64 { return Round(float64(kb) / float64(n)) }
+	c := Cost{Available: each(before.available() - after.available()), Components: map[string]float64{}}
+	for _, name := range Components {
 		c.Components[name] = each(after[name] - before[name])
 	}
 	return c

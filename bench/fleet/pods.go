@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,12 +22,10 @@ import (
 	"golang.org/x/sys/unix"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
-	"example.com/pause/bench/fleet/report"
 	"example.com/pause/tests/lib/bundle"
 	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/pods"
 	"example.com/pause/tests/lib/proc"
-	"example.com/pause/tests/lib/targets"
 )
 
 const (
@@ -52,11 +49,7 @@ func (f *fleet) startContainerd() error {
 	if err != nil {
 		return err
 	}
-	file, err := targets.Locate("PAUSE_CONTAINERD_" + strconv.Itoa(min(major, 2)))
-	if err != nil {
-		return err
-	}
-	sandbox, err := os.ReadFile(file)
+	sandbox, err := pods.Settings(major)
 	if err != nil {
 		return err
 	}
@@ -69,7 +62,7 @@ func (f *fleet) startContainerd() error {
 	if err := errors.Join(jail.Scratch("/opt"), jail.Scratch("/var/lib")); err != nil {
 		return err
 	}
-	config := pods.Config{Dir: filepath.Join(f.dir, "state"), Sandbox: string(sandbox)}
+	config := pods.Config{Dir: filepath.Join(f.dir, "state"), Sandbox: sandbox}
 	path, err := config.Write(major)
 	if err != nil {
 		return err
@@ -206,8 +199,8 @@ func (f *fleet) daemonMemory() int64 {
 }
 
 // podMemory returns what memory of each pod is in processes. grown are the bytes that containerd has grown by, with all.
-func (f *fleet) podMemory(grown int64) *report.Pod {
-	each := func(bytes int64) float64 { return report.Round(float64(bytes) / 1024 / float64(len(f.asleep))) }
+func (f *fleet) podMemory(grown int64) *Pod {
+	each := func(bytes int64) float64 { return Round(float64(bytes) / 1024 / float64(len(f.asleep))) }
 	var pause, shims int64
 	for _, c := range f.asleep {
 		bytes, err := proc.PID(c.pid).Anonymous()
@@ -221,5 +214,5 @@ func (f *fleet) podMemory(grown int64) *report.Pod {
 		bytes, _ := pid.Anonymous() // or it has ended
 		shims += bytes
 	}
-	return &report.Pod{Pause: each(pause), Shim: each(shims), Containerd: each(grown)}
+	return &Pod{Pause: each(pause), Shim: each(shims), Containerd: each(grown)}
 }

@@ -18,7 +18,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"example.com/pause/tests/lib/cgroup"
 	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/targets"
@@ -228,7 +227,7 @@ func fleetCgroups(pattern string) ([]string, error) {
 	if err := unix.Stat("/proc/self/ns/pid", &namespace); err != nil {
 		return nil, err
 	}
-	roots, err := cgroup.Hierarchies()
+	roots, err := jail.CgroupRoots()
 	if err != nil {
 		return nil, err
 	}

@@ -28,13 +28,13 @@ func findMirror(ctx context.Context) (string, error) {
 }
 
 // file returns the file in dir whose name begins with prefix, of a package or the newest kernel that it depends on. It
-// downloads the package the first time.
-func (m machine) file(ctx context.Context, mirror, dir, pack, prefix string) (string, error) {
+// downloads the package the first time, with the APT that begin gives.
+func file(begin func() (apt, error), dir, pack, prefix string) (string, error) {
 	file := filepath.Join(dir, prefix)
 	if _, err := os.Stat(file); err == nil {
 		return file, nil
 	}
-	a, err := newAPT(ctx, m, mirror, dir)
+	a, err := begin()
 	if err != nil {
 		return "", err
 	}
@@ -49,7 +49,7 @@ func (m machine) file(ctx context.Context, mirror, dir, pack, prefix string) (st
 		return "", fmt.Errorf("apt-get downloaded %d packages for %s; remove %s and try again", len(archives), pack, dir)
 	}
 	defer os.Remove(archives[0])
-	return file, extract(ctx, archives[0], file)
+	return file, extract(a.ctx, archives[0], file)
 }
 
 // apt runs APT for another architecture and release than the machine's, in a folder of its own.

@@ -14,11 +14,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
-	"github.com/bazelbuild/rules_go/go/runfiles"
-
+	"example.com/pause/tests/lib/targets"
 	"example.com/pause/tools/command"
 )
 
@@ -29,28 +29,24 @@ func newCommand() *command.Command {
 		Name: "kernels",
 		Call: "bazel run //bench/kernels --",
 		Summary: "Boots one of Debian's kernels for each architecture under qemu-system, runs pause in it as PID 1 of a namespace, and prints\n" +
-			"a table. It needs a Debian system with qemu-system-arm, -mips, -misc, -ppc and -x86, and takes the kernels from its mirror.",
+			"a table. It needs a Debian system with qemu-system-arm, -mips, -misc, -ppc and -x86, and keeps 400 MB of kernels from its mirror in\n" +
+			"pause-kernels in the user's cache folder.",
 		Examples: []string{
 			"bazel run //bench/kernels",
 			"bazel run //bench/kernels -- --only=arm64,s390x",
 		},
-		Exit: map[int]string{1: "failed, or an architecture did not keep a promise"},
 	}
 	only := c.Flags.String("only", "", "`architectures` to try, as GOARCH names them, separated by commas (default: all)")
-	cache := c.Flags.String("cache", "", "`folder` for downloaded kernels, 400 MB (default: pause-kernels in the user's cache folder)")
 	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) error {
 		chosen, err := choose(*only)
 		if err != nil {
 			return err
 		}
-		if *cache == "" {
-			user, err := os.UserCacheDir()
-			if err != nil {
-				return fmt.Errorf("%w; give --cache", err)
-			}
-			*cache = filepath.Join(user, "pause-kernels")
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return err
 		}
-		return run(ctx, chosen, *cache, stdout)
+		return run(ctx, chosen, filepath.Join(cache, "pause-kernels"), stdout)
 	}
 	return c
 }
@@ -111,7 +107,8 @@ func (m machine) try(ctx context.Context, mirror, dir string) (map[string]string
 	if err != nil {
 		return seen, fmt.Errorf("qemu-system-%s is not installed", m.emulator)
 	}
-	kernel, err := m.file(ctx, mirror, dir, m.pack, "vmlinu")
+	begin := sync.OnceValues(func() (apt, error) { return newAPT(ctx, m, mirror, dir) })
+	kernel, err := file(begin, dir, m.pack, "vmlinu")
 	if err != nil {
 		return seen, err
 	}
@@ -127,7 +124,7 @@ func (m machine) try(ctx context.Context, mirror, dir string) (map[string]string
 		"-append", "console=" + m.console + " quiet panic=-1",
 	})
 	if m.firmware != "" {
-		firmware, err := m.file(ctx, mirror, dir, m.firmware, "QEMU_EFI")
+		firmware, err := file(begin, dir, m.firmware, "QEMU_EFI")
 		if err != nil {
 			return seen, err
 		}
@@ -162,15 +159,6 @@ func (m machine) try(ctx context.Context, mirror, dir string) (map[string]string
 // columns are the names that the guest prints.
 var columns = []string{"kernel", "page", "version", "sleeps", "reaps", "SIGTERM", "result"}
 
-// runfile returns the file that the environment variable names, a path below the runfiles.
-func runfile(variable string) (string, error) {
-	path := os.Getenv(variable)
-	if path == "" {
-		return "", errors.New("start it with bazel run //bench/kernels, which brings the programs along")
-	}
-	return runfiles.Rlocation(path)
-}
-
 // writeInitramfs writes a cpio archive of the form newc (Documentation/driver-api/early-userspace/buffer-format.rst in the
 // kernel) with the guest as /init, the program, and the devices and folders that the two need.
 func (m machine) writeInitramfs(path string) error {
@@ -189,9 +177,9 @@ func (m machine) writeInitramfs(path string) error {
 	add("dev/null", device, 1, 3, nil)
 	add("proc", folder, 0, 0, nil)
 	for name, variable := range map[string]string{"init": "PAUSE_GUEST_LINUX_", "pause": "PAUSE_LINUX_"} {
-		source, err := runfile(variable + strings.ToUpper(m.arch))
+		source, err := targets.Locate(variable + strings.ToUpper(m.arch))
 		if err != nil {
-			return err
+			return fmt.Errorf("%w; bazel run //bench/kernels brings the programs along", err)
 		}
 		content, err := os.ReadFile(source)
 		if err != nil {

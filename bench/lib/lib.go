@@ -1,5 +1,5 @@
-// Package lib is what the benchmarks share: what a measurement was made on, percentiles, tables, progress on a terminal, and the
-// images of a layout.
+// Package lib is what the benchmarks share: what a measurement was made on, percentiles, tables, progress on a
+// terminal, and ordinary C programs to compare with.
 package lib
 
 import (
@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -19,11 +18,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
 // Machine describes this machine in a line, with its load: figures have to be judged by it. Without the /proc of Linux it
@@ -114,41 +109,10 @@ func Thousands(n int64) string {
 // nothing. With a total of -1 it shows the seconds that have passed. Finish takes it away; nothing else may be written to
 // the terminal before.
 func Progress(what string, total int) *progressbar.ProgressBar {
+	info, err := os.Stderr.Stat()
 	return progressbar.NewOptions(total,
-		progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetVisibility(term.IsTerminal(int(os.Stderr.Fd()))),
+		progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetVisibility(err == nil && info.Mode()&os.ModeCharDevice != 0),
 		progressbar.OptionSetDescription(what), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
 		progressbar.OptionSetSpinnerChangeInterval(time.Second), progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionSetRenderBlankState(true), progressbar.OptionClearOnFinish())
-}
-
-// Layout opens the OCI layout in folder dir.
-func Layout(dir string) (v1.ImageIndex, error) {
-	// Bazel's sandbox has a link in the place of every file, which go-containerregistry takes for an attack. All of them lead
-	// into one folder.
-	index, err := filepath.EvalSymlinks(filepath.Join(dir, "index.json"))
-	if err != nil {
-		return nil, err
-	}
-	return layout.ImageIndexFromPath(filepath.Dir(index))
-}
-
-// Images returns the images of the OCI layout in folder dir, then those of the indexes in it.
-func Images(dir string) (images []v1.Image, err error) {
-	top, err := Layout(dir)
-	if err != nil {
-		return nil, err
-	}
-	all := func(v1.Descriptor) bool { return true }
-	indexes, err := partial.FindIndexes(top, all)
-	for _, index := range append([]v1.ImageIndex{top}, indexes...) {
-		found, wrong := partial.FindImages(index, all)
-		images, err = append(images, found...), errors.Join(err, wrong)
-	}
-	if err == nil && len(images) == 0 {
-		err = errors.New("no image")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	return images, nil
 }

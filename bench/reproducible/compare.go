@@ -2,26 +2,18 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
-	"example.com/pause/bench/lib"
+	"example.com/pause/tools/oci"
 )
 
 // compare compares two OCI layouts. It returns nil if they have the same files with the same bytes; otherwise lines that name
-// every blob that one has and the other has not, the first lines of documents and layers that differ, and what diffoscope
-// says, if it is on PATH.
+// every blob that one has and the other has not, and the first lines of documents and layers that differ.
 func compare(want, got string) ([]string, error) {
 	w, err := read(want)
 	if err != nil {
@@ -63,7 +55,7 @@ func compare(want, got string) ([]string, error) {
 			lines = append(lines, "first:  "+wantText[i], "second: "+gotText[i])
 		}
 	}
-	return append(lines, diffoscope(want, got)...), nil
+	return lines, nil
 }
 
 // read returns the files under a folder by their paths in it.
@@ -86,69 +78,26 @@ func read(dir string) (map[string][]byte, error) {
 	return content, err
 }
 
-// describe returns lines of what is in a layout: the documents of each image, and its layers as a hex dump.
+// describe returns the lines of the golden files of what is in a layout, with the platform in front.
 func describe(dir string) (lines []string, err error) {
-	images, err := lib.Images(dir)
+	root, err := oci.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	for _, image := range images {
-		config, err := image.ConfigFile()
-		if err != nil {
+	for _, image := range append([]*oci.Image{root}, root.Images...) {
+		name := "index"
+		if image.Config != nil {
+			name = image.Platform()
+		}
+		var text strings.Builder
+		if err := image.Golden(&text); err != nil {
 			return nil, err
 		}
-		add := func(what, text string) {
-			for line := range strings.Lines(text) {
-				lines = append(lines, fmt.Sprintf("%s, %s: %s", config.Platform(), what, strings.TrimSpace(line)))
-			}
-		}
-		for _, part := range []struct {
-			what string
-			raw  func() ([]byte, error)
-		}{{"manifest", image.RawManifest}, {"config", image.RawConfigFile}} {
-			document, err := part.raw()
-			if err != nil {
-				return nil, err
-			}
-			var indented bytes.Buffer
-			if err := json.Indent(&indented, document, "", " "); err != nil {
-				return nil, err
-			}
-			add(part.what, indented.String())
-		}
-		layers, err := image.Layers()
-		if err != nil {
-			return nil, err
-		}
-		for _, layer := range layers {
-			reader, err := layer.Uncompressed()
-			if err != nil {
-				return nil, err
-			}
-			content, err := io.ReadAll(reader)
-			if err := errors.Join(err, reader.Close()); err != nil {
-				return nil, err
-			}
-			add("layer", hex.Dump(content))
+		for line := range strings.Lines(text.String()) {
+			lines = append(lines, name+": "+strings.TrimSpace(line))
 		}
 	}
 	return lines, nil
-}
-
-// diffoscope returns what diffoscope says about two folders, and nothing if it is not there.
-func diffoscope(want, got string) []string {
-	program, err := exec.LookPath("diffoscope")
-	if err != nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, program, "--text=-", "--text-color=never", "--max-text-report-size=20000", want, got).Output()
-	var exit *exec.ExitError
-	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 1) {
-		return []string{"diffoscope failed: " + err.Error()}
-	}
-	return append([]string{"diffoscope:"}, strings.Split(strings.TrimSpace(string(out)), "\n")...)
 }
 
 // pathsIn returns the lines of text that contain one of the given paths of the machine. Empty paths and "/" are ignored.

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,11 +11,9 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/static"
-	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"example.com/pause/tools/oci"
+	"example.com/pause/tools/oci/imagetest"
 )
 
 // A build is what a planted difference can change.
@@ -24,28 +23,21 @@ type build struct {
 	env    []string // a list whose order some tools sort by locale
 }
 
-// layout writes an index of one image.
+// layout writes the canonical form of an image.
 func (b build) layout(t *testing.T) string {
 	t.Helper()
-	check := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	err := w.WriteHeader(&tar.Header{Name: "pause", Mode: 0o555, Size: int64(len(b.binary)), ModTime: b.mtime, Format: tar.FormatUSTAR})
+	_, wrong := w.Write([]byte(b.binary))
+	if err := errors.Join(err, wrong, w.Close()); err != nil {
+		t.Fatal(err)
 	}
-	var blob bytes.Buffer
-	tw := tar.NewWriter(&blob)
-	check(tw.WriteHeader(&tar.Header{Name: "pause", Mode: 0o555, Size: int64(len(b.binary)), ModTime: b.mtime, Format: tar.FormatUSTAR}))
-	_, err := tw.Write([]byte(b.binary))
-	check(err)
-	check(tw.Close())
-	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Env: b.env}})
-	check(err)
-	image, err = mutate.AppendLayers(image, static.NewLayer(blob.Bytes(), types.OCIUncompressedLayer))
-	check(err)
+	config := v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Env: b.env}}
 	dir := t.TempDir()
-	_, err = layout.Write(dir, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: image}))
-	check(err)
+	if err := oci.Canonical(dir, imagetest.Layout(t, imagetest.Image(t, config, imagetest.Gzip(t, archive.Bytes()))), nil); err != nil {
+		t.Fatal(err)
+	}
 	return dir
 }
 
@@ -61,7 +53,6 @@ func TestNothingIsFoundInEqualLayouts(t *testing.T) {
 
 // Each planted difference is found, and the report names what it is: the image, the field or byte, and both values.
 func TestPlantedDifferencesAreFoundAndNamed(t *testing.T) {
-	t.Setenv("PATH", "") // or diffoscope would take its time
 	mtime, path, list := plain, plain, plain
 	mtime.mtime = time.Unix(1700000000, 0)
 	path.binary = "program of /home/" + "user/exe"
@@ -70,9 +61,9 @@ func TestPlantedDifferencesAreFoundAndNamed(t *testing.T) {
 		planted build
 		want    []string
 	}{
-		"a date in the layer":     {mtime, []string{"linux/amd64, layer: 00000080", "14524770", "blobs/sha256/"}},
-		"a path in the program":   {path, []string{"linux/amd64, layer: 00000200", "/proc", "/home"}},
-		"a list sorted by locale": {list, []string{"linux/amd64, config: \"B=1\"", "linux/amd64, config: \"a=2\""}},
+		"a date in the layer":     {mtime, []string{"linux/amd64: 00000080", "14524770", "blobs/sha256/"}},
+		"a path in the program":   {path, []string{"linux/amd64: 00000200", "/proc", "/home"}},
+		"a list sorted by locale": {list, []string{"linux/amd64: \"B=1\"", "linux/amd64: \"a=2\""}},
 	} {
 		lines, err := compare(plain.layout(t), c.planted.layout(t))
 		if err != nil {
@@ -89,7 +80,6 @@ func TestPlantedDifferencesAreFoundAndNamed(t *testing.T) {
 
 // A file that one layout has on top is found although the digests agree.
 func TestAnExtraFileIsFound(t *testing.T) {
-	t.Setenv("PATH", "")
 	want, got := plain.layout(t), plain.layout(t)
 	if err := os.WriteFile(filepath.Join(got, "extra"), nil, 0o666); err != nil {
 		t.Fatal(err)

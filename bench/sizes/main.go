@@ -8,7 +8,7 @@ import (
 	"io"
 	"os"
 
-	"example.com/pause/bench/programs/reference"
+	"example.com/pause/bench/lib"
 	"example.com/pause/bench/sizes/size"
 	"example.com/pause/tools/command"
 )
@@ -37,7 +37,7 @@ func run(stdout io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	programs, missing, err := reference.Build(dir)
+	programs, missing, err := lib.References(dir)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
+	"example.com/pause/tools/command"
 	"example.com/pause/tools/command/stage"
 	"example.com/pause/tools/oci"
 )
@@ -23,12 +23,6 @@ func main() {
 		os.Exit(1)
 	}
 }
-
-// list is a flag that may be given several times.
-type list []string
-
-func (l *list) String() string     { return strings.Join(*l, ",") }
-func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 
 // run does what the first argument says: image, index or archive.
 func run(args []string) error {
@@ -52,14 +46,14 @@ func run(args []string) error {
 		}
 		return o.write(*output)
 	case "index":
-		var images list
+		var images command.List
 		flags.Var(&images, "image", "`folder` of an image")
 		if err := flags.Parse(args[1:]); err != nil {
 			return err
 		}
 		return writeIndex(*output, images)
 	case "archive":
-		var tags list
+		var tags command.List
 		dir := flags.String("image", "", "`folder` of the image")
 		flags.Var(&tags, "repo-tag", "`reference` to call it by")
 		if err := flags.Parse(args[1:]); err != nil {
@@ -77,7 +71,7 @@ func run(args []string) error {
 // image is what oci_image says.
 type image struct {
 	base, os, architecture, variant, user string
-	entrypoint, layers                    list
+	entrypoint, layers                    command.List
 }
 
 func (o *image) write(output string) error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"regexp"
@@ -16,20 +15,14 @@ type packages struct {
 }
 
 // lines returns the lines of a list without comments and blank lines.
-func lines(file string) ([]string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var out []string
-	s := bufio.NewScanner(f)
-	for s.Scan() {
-		if line := strings.TrimSpace(s.Text()); line != "" && !strings.HasPrefix(line, "#") {
+func lines(file string) (out []string, err error) {
+	content, err := os.ReadFile(file)
+	for line := range strings.Lines(string(content)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
 			out = append(out, line)
 		}
 	}
-	return out, s.Err()
+	return out, err
 }
 
 func readPackages(file string) (packages, error) {
@@ -95,39 +88,14 @@ func readGoVersion(goMod string) (string, error) {
 	return string(m[1]), nil
 }
 
-var (
-	// What stands in MODULE.bazel: https://bazel.build/rules/lib/globals/module#module.bazel_compatibility
-	compatibility = regexp.MustCompile(`bazel_compatibility = \[([^]]*)\]`)
-	constraint    = regexp.MustCompile(`"(>=|<=|>|<|-)([0-9.]+)"`)
-)
+// What stands in MODULE.bazel: https://bazel.build/rules/lib/globals/module#module.bazel_compatibility
+var compatibility = regexp.MustCompile(`bazel_compatibility = \[">=([0-9.]+)"\]`)
 
-// allows says whether bazel_compatibility in a MODULE.bazel allows a version of Bazel, such as 7.7.1. Bazel checks that itself,
-// but Debian's does not know its own version.
+// allows says whether bazel_compatibility in a MODULE.bazel, which names the oldest version alone, allows a version of Bazel, such
+// as 7.7.1. Bazel checks that itself, but Debian's does not know its own version.
 func allows(moduleBazel, version string) bool {
 	m := compatibility.FindStringSubmatch(moduleBazel)
-	if m == nil {
-		return true
-	}
-	for _, c := range constraint.FindAllStringSubmatch(m[1], -1) {
-		order := slices.Compare(numbers(version), numbers(c[2]))
-		refused := false
-		switch c[1] {
-		case ">=":
-			refused = order < 0
-		case "<=":
-			refused = order > 0
-		case ">":
-			refused = order <= 0
-		case "<":
-			refused = order >= 0
-		case "-":
-			refused = order == 0
-		}
-		if refused {
-			return false
-		}
-	}
-	return true
+	return m != nil && slices.Compare(numbers(version), numbers(m[1])) >= 0
 }
 
 func numbers(version string) (all []int) {

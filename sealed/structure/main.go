@@ -14,7 +14,6 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -100,19 +99,15 @@ func read(name string) (*image, error) {
 type schema struct {
 	SchemaVersion string `yaml:"schemaVersion"`
 	MetadataTest  struct {
-		Entrypoint       *[]string              `yaml:"entrypoint"`
-		Cmd              *[]string              `yaml:"cmd"`
-		User             string                 `yaml:"user"`
-		UnboundEnvVars   []struct{ Key string } `yaml:"unboundEnvVars"`
-		UnexposedPorts   []string               `yaml:"unexposedPorts"`
-		UnmountedVolumes []string               `yaml:"unmountedVolumes"`
+		Entrypoint *[]string `yaml:"entrypoint"`
+		Cmd        *[]string `yaml:"cmd"`
+		User       string    `yaml:"user"`
 	} `yaml:"metadataTest"`
 	FileExistenceTests []struct {
-		Name           string `yaml:"name"`
-		Path           string `yaml:"path"`
-		ShouldExist    *bool  `yaml:"shouldExist"`
-		Permissions    string `yaml:"permissions"`
-		IsExecutableBy string `yaml:"isExecutableBy"`
+		Name        string `yaml:"name"`
+		Path        string `yaml:"path"`
+		ShouldExist *bool  `yaml:"shouldExist"`
+		Permissions string `yaml:"permissions"`
 	} `yaml:"fileExistenceTests"`
 	FileContentTests []struct {
 		Name             string   `yaml:"name"`
@@ -149,36 +144,13 @@ func (i *image) check(name string) (problems []string, err error) {
 	if m.User != "" && m.User != i.config.User {
 		wrong("user is %q; want %q", i.config.User, m.User)
 	}
-	for _, v := range m.UnboundEnvVars {
-		for _, variable := range i.config.Env {
-			if strings.HasPrefix(variable, v.Key+"=") {
-				wrong("variable %s is set", v.Key)
-			}
-		}
-	}
-	for port := range i.config.ExposedPorts {
-		if number, _, _ := strings.Cut(port, "/"); slices.Contains(m.UnexposedPorts, number) {
-			wrong("port %s is exposed", port)
-		}
-	}
-	for volume := range i.config.Volumes {
-		if slices.Contains(m.UnmountedVolumes, volume) {
-			wrong("volume %s is mounted", volume)
-		}
-	}
 	for _, t := range c.FileExistenceTests {
 		f, exists := i.files[path.Clean(t.Path)]
-		should := t.ShouldExist == nil || *t.ShouldExist
 		switch {
-		case exists != should:
+		case exists != (t.ShouldExist == nil || *t.ShouldExist):
 			wrong("%s: %s: exists is %t", t.Name, t.Path, exists)
 		case exists && t.Permissions != "" && f.mode.String() != t.Permissions:
 			wrong("%s: permissions are %s; want %s", t.Name, f.mode, t.Permissions)
-		}
-		if bits, ok := executable[t.IsExecutableBy]; !ok {
-			return nil, fmt.Errorf("%s: isExecutableBy is %q; want owner, group, other or any", t.Name, t.IsExecutableBy)
-		} else if should && f.mode&bits == 0 && bits != 0 {
-			wrong("%s: %s is not executable by %s", t.Name, f.mode, t.IsExecutableBy)
 		}
 	}
 	for _, t := range c.FileContentTests {
@@ -198,6 +170,3 @@ func (i *image) check(name string) (problems []string, err error) {
 	}
 	return problems, nil
 }
-
-// executable has the bits of which isExecutableBy wants one.
-var executable = map[string]fs.FileMode{"": 0, "owner": 0o100, "group": 0o010, "other": 0o001, "any": 0o111}

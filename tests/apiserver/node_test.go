@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -112,11 +111,11 @@ func startNode(t *testing.T, c *cluster, assets string) (digest string) {
 	need.That(t, pods.Plugins() != "", "no CNI plugins; Debian's package containernetworking-plugins has them")
 	_, major, err := pods.Version(containerd)
 	check(t, err)
-	sandbox, err := os.ReadFile(targets.File(t, "PAUSE_CONTAINERD_"+strconv.Itoa(min(major, 2))))
+	sandbox, err := pods.Settings(major)
 	check(t, err)
 	// It goes with the namespaces: the kubelet mounts its folder on itself, and leaves that.
 	dir := filepath.Join(enclosed.WorkDir, "node")
-	config := pods.Config{Dir: dir, Sandbox: string(sandbox)}
+	config := pods.Config{Dir: dir, Sandbox: sandbox}
 	check(t, os.MkdirAll(dir, 0o755))
 	config.Runtime, err = pods.WithoutCgroups(dir)
 	check(t, err)

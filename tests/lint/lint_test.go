@@ -1,5 +1,5 @@
-// Package lint_test finds what a formatter or a linter would change. Its tests run in parallel, since somebody waits for them
-// each time.
+// Package lint_test looks at the sources: it finds what a formatter or a linter would change, versions that differ from place to
+// place, and links that lead nowhere. Its tests run in parallel, since somebody waits for them each time.
 package lint_test
 
 import (
@@ -15,17 +15,15 @@ import (
 
 	"github.com/rhysd/actionlint"
 
-	"example.com/pause/tests/lib/checkout"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tools/lint/format"
-	"example.com/pause/tools/lint/tree"
 )
 
 // Every file is as its formatter leaves it, and buildifier has no warning.
 func TestFormatted(t *testing.T) {
 	t.Parallel()
-	files := checkout.Files(t)
-	module, err := tree.ReadModule(checkout.Root(t))
+	files := tracked(t)
+	module, err := format.ReadModule(checkout(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +60,7 @@ func TestShellcheck(t *testing.T) {
 	t.Parallel()
 	shellcheck := need.Program(t, "shellcheck", "shellcheck")
 	args := []string{"--external-sources", "--format=gcc", "--"}
-	for name, content := range checkout.Files(t) {
+	for name, content := range tracked(t) {
 		if format.IsShell(name, content) {
 			args = append(args, name)
 		}
@@ -71,7 +69,7 @@ func TestShellcheck(t *testing.T) {
 		t.Fatalf("bazelw is not among the shell scripts: %q", args)
 	}
 	cmd := exec.CommandContext(t.Context(), shellcheck, args...)
-	cmd.Dir = checkout.Root(t)
+	cmd.Dir = checkout(t)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -81,7 +79,7 @@ func TestShellcheck(t *testing.T) {
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
 	shellcheck := need.Program(t, "shellcheck", "shellcheck")
-	root, files := checkout.Root(t), checkout.Files(t)
+	root, files := checkout(t), tracked(t)
 	var workflows []string
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if strings.HasPrefix(name, ".github/workflows/") {

@@ -12,7 +12,7 @@ import (
 	"example.com/pause/tests/lib/pid1"
 )
 
-// Asleep it uses no CPU: it waits without a timeout, and neither clock ticks nor context switches are counted for it.
+// Asleep it is one thread, and uses no CPU: it waits without a timeout, and neither clock ticks nor context switches are counted for it.
 func TestUsesNoCPUAsleep(t *testing.T) {
 	// The time over which nothing must happen; any periodic wake-up that is worth the name falls into it.
 	const window = 500 * time.Millisecond
@@ -28,20 +28,8 @@ func TestUsesNoCPUAsleep(t *testing.T) {
 		time.Sleep(window)
 		after, err := p.Stat()
 		check(t, err)
-		if after != before || after.State != "S" {
-			t.Errorf("not asleep throughout: %+v before, %+v after", before, after)
-		}
-	})
-}
-
-// It is one thread.
-func TestOneThread(t *testing.T) {
-	native(t, func(t *testing.T, s subject) {
-		p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}})
-		stat, err := p.Stat()
-		check(t, err)
-		if stat.Threads != 1 {
-			t.Errorf("got %d threads; want 1", stat.Threads)
+		if after != before || after.State != "S" || after.Threads != 1 {
+			t.Errorf("not one thread that is asleep throughout: %+v before, %+v after", before, after)
 		}
 	})
 }

@@ -1,5 +1,5 @@
-// Package command is the frame that the commands of this repository share, over package flag: --help with examples and exit
-// codes, one line for an error, exit code 2 for a wrong command line, and an end in order when the process is interrupted.
+// Package command is the frame that the commands of this repository share, over package flag: --help with examples, one line for
+// an error, exit code 2 for a wrong command line, and an end in order when the process is interrupted.
 package command
 
 import (
@@ -8,33 +8,27 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 )
 
 // A Command is a program, or one of the commands within a program. It is made anew for each Execute.
 type Command struct {
-	Name      string         // begins its errors; a command within another is called by it
-	Call      string         // how people start it, as the help shows; a command within another needs none
-	Summary   string         // what it does: a sentence, and more after it where that helps
-	Arguments string         // a word for each argument after the flags; the last may end in "..."
-	Examples  []string       // whole command lines
-	Exit      map[int]string // what exit codes mean, where that differs from exitCodes
-	Flags     flag.FlagSet   // to be declared before Execute
-	Required  []string       // the flags that must be given, and not be empty
-	Commands  []*Command     // the commands within this one, which then has nothing but a name, a call, a summary and examples
+	Name      string       // begins its errors; a command within another is called by it
+	Call      string       // how people start it, as the help shows; a command within another needs none
+	Summary   string       // what it does: a sentence, and more after it where that helps
+	Arguments string       // a word for each argument after the flags; the last may end in "..."
+	Examples  []string     // whole command lines
+	Flags     flag.FlagSet // to be declared before Execute
+	Required  []string     // the flags that must be given, and not be empty
+	Commands  []*Command   // the commands within this one, which then has nothing but a name, a call, a summary and examples
 
 	// Run does the work, with the arguments after the flags. ctx ends when the process is interrupted. Its error becomes one
 	// line and exit code 1, or 2 if it comes from Wrong.
 	Run func(ctx context.Context, args []string, stdout io.Writer) error
 }
-
-// exitCodes are those that every command has.
-var exitCodes = map[int]string{0: "done", 1: "failed", 2: "wrong usage"}
 
 // wrong is an error in what the caller gave.
 type wrong struct{ error }
@@ -121,12 +115,7 @@ func (c *Command) help(w io.Writer) error {
 			fmt.Fprintf(&b, "Required: --%s\n", strings.Join(c.Required, ", --"))
 		}
 	}
-	fmt.Fprintf(&b, "\nExamples:\n  %s\n\nExit codes:\n", strings.Join(c.Examples, "\n  "))
-	codes := maps.Clone(exitCodes)
-	maps.Copy(codes, c.Exit)
-	for _, code := range slices.Sorted(maps.Keys(codes)) {
-		fmt.Fprintf(&b, "  %d  %s\n", code, codes[code])
-	}
+	fmt.Fprintf(&b, "\nExamples:\n  %s\n\nThe exit code is 0 if all went well, 1 if not, and 2 if the command line is wrong.\n", strings.Join(c.Examples, "\n  "))
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -18,7 +18,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
-	"example.com/pause/bench/lib"
+	"example.com/pause/tests/lib/bundle"
 )
 
 // A Run is one call of Bazel.
@@ -169,7 +169,7 @@ func Bin(outputBase, mode string) (string, error) {
 // Digest returns the digest of //images:pause in a bazel-bin folder, having read and verified every blob of it.
 func Digest(bin string) (string, error) {
 	dir := filepath.Join(bin, "images", "pause")
-	index, err := lib.Layout(dir)
+	index, err := bundle.Layout(dir)
 	if err != nil {
 		return "", err
 	}

@@ -17,21 +17,20 @@ import (
 
 // Flags are the flags that commands have in common which build a checkout again and again.
 type Flags struct {
-	scratch, repositories string
-	verbose               bool
+	scratch string
+	verbose bool
 }
 
 // Declare declares them.
 func (f *Flags) Declare(flags *flag.FlagSet) {
 	flags.StringVar(&f.scratch, "scratch", "", "`folder` in the home folder to work in, about 4 GB (default: a new one in the user's cache folder)")
-	flags.StringVar(&f.repositories, "repositories", "", "output `base` to copy external repositories from (default: this checkout's own)")
 	flags.BoolVar(&f.verbose, "verbose", false, "show what Bazel says")
 }
 
 // A Site is where such a command works.
 type Site struct {
 	Workspace    string    // the checkout
-	Repositories string    // the output base that new ones take their external repositories from
+	Repositories string    // the checkout's output base, which new ones take their external repositories from
 	Dir          string    // a new folder for everything that is made
 	Log          io.Writer // for what Bazel says; nil without --verbose
 }
@@ -41,14 +40,12 @@ func (f *Flags) Open(ctx context.Context, name string) (s Site, err error) {
 	if s.Workspace, err = Workspace(); err != nil {
 		return s, err
 	}
-	if s.Repositories = f.repositories; s.Repositories == "" {
-		var out bytes.Buffer
-		r := Run{Workspace: s.Workspace, Command: "info", Args: []string{"output_base"}, Stdout: &out}
-		if _, err := r.Do(ctx); err != nil {
-			return s, err
-		}
-		s.Repositories = strings.TrimSpace(out.String())
+	var out bytes.Buffer
+	r := Run{Workspace: s.Workspace, Command: "info", Args: []string{"output_base"}, Stdout: &out}
+	if _, err := r.Do(ctx); err != nil {
+		return s, err
 	}
+	s.Repositories = strings.TrimSpace(out.String())
 	if f.verbose {
 		s.Log = os.Stderr
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"example.com/pause/bench/lib"
+	"example.com/pause/tests/lib/bundle"
 	"example.com/pause/tests/lib/targets"
 )
 
@@ -80,7 +81,7 @@ func file(env string) (int64, error) {
 
 // images measures the images of the OCI layout in folder dir, in its order.
 func images(dir string) (rows []Row, err error) {
-	all, err := lib.Images(dir)
+	all, err := bundle.Images(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -5,37 +5,30 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/static"
-	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"example.com/pause/tools/oci/imagetest"
 )
 
 // An index of two images is measured as two images, each with the sizes of its blobs as they are stored.
 func TestImages(t *testing.T) {
-	index := v1.ImageIndex(empty.Index)
-	for _, platform := range []v1.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm", Variant: "v7"}} {
-		image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant})
+	var all []v1.Image
+	platforms := []string{"linux/amd64", "linux/arm/v7"}
+	layer := imagetest.Gzip(t, imagetest.Tar(t))
+	for _, name := range platforms {
+		platform, err := v1.ParsePlatform(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if image, err = mutate.AppendLayers(image, static.NewLayer(make([]byte, 300), types.OCILayer)); err != nil {
-			t.Fatal(err)
-		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image})
+		all = append(all, imagetest.Image(t, v1.ConfigFile{OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant}, layer))
 	}
-	dir := t.TempDir()
-	if _, err := layout.Write(dir, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: index})); err != nil {
-		t.Fatal(err)
-	}
+	dir := imagetest.Layout(t, imagetest.Index(t, platforms, all...))
 	rows, err := images(dir)
-	if err != nil || len(rows) != 2 || rows[0].Name != "linux/amd64" || rows[1].Name != "linux/arm/v7" {
-		t.Fatalf("got %+v, %v; want linux/amd64 and linux/arm/v7", rows, err)
+	if err != nil || len(rows) != 2 || rows[0].Name != platforms[0] || rows[1].Name != platforms[1] {
+		t.Fatalf("got %+v, %v; want %q", rows, err, platforms)
 	}
 	for _, r := range rows {
-		if r.Layers != 300 || r.Manifest == 0 || r.Config == 0 || r.Image != r.Manifest+r.Config+r.Layers {
-			t.Errorf("got %+v; want a layer of 300 bytes, and sizes that add up", r)
+		if r.Layers != int64(len(layer)) || r.Manifest == 0 || r.Config == 0 || r.Image != r.Manifest+r.Config+r.Layers {
+			t.Errorf("got %+v; want a layer of %d bytes, and sizes that add up", r, len(layer))
 		}
 	}
 	if _, err := images(t.TempDir()); err == nil {

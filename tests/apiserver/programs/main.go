@@ -16,15 +16,15 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/mod/modfile"
-	"golang.org/x/mod/semver"
-
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/command/stage"
 )
 
-// The release of Kubernetes that the schemas in deploy are of, too.
-const defaultVersion = "v1.37.2"
+// The release of Kubernetes, v1.37.2, of the API's module that go.mod has. The modules of its parts are those of v0.37.2.
+const (
+	minor   = "37"
+	release = "." + minor + ".2"
+)
 
 const (
 	kubernetes = "k8s.io/kubernetes"
@@ -46,18 +46,14 @@ func newCommand() *command.Command {
 			"./bazelw test //tests/apiserver:apiserver_test --test_env=KUBEBUILDER_ASSETS=$HOME/kubernetes",
 		},
 	}
-	version := c.Flags.String("kubernetes", defaultVersion, "the `version` of Kubernetes; the version of etcd is the one that it is built with")
 	c.Run = func(ctx context.Context, args []string, stdout io.Writer) error {
-		if semver.Major(*version) != "v1" || semver.Canonical(*version) != *version {
-			return command.Wrong("--kubernetes=%s is no release of Kubernetes; it wants: v1.MINOR.PATCH", *version)
-		}
-		return stage.Dir(args[0], func(dir string) error { return build(ctx, *version, dir, stdout) })
+		return stage.Dir(args[0], func(dir string) error { return build(ctx, dir, stdout) })
 	}
 	return c
 }
 
 // build puts the programs into dir.
-func build(ctx context.Context, version, dir string, stdout io.Writer) error {
+func build(ctx context.Context, dir string, stdout io.Writer) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err
@@ -68,6 +64,7 @@ func build(ctx context.Context, version, dir string, stdout io.Writer) error {
 	}
 	defer os.RemoveAll(work)
 
+	const version = "v1" + release
 	fmt.Fprintf(stdout, "fetching %s@%s\n", kubernetes, version)
 	var source struct{ Dir string }
 	listing, err := run(ctx, work, "mod", "download", "-json", kubernetes+"@"+version)
@@ -77,23 +74,16 @@ func build(ctx context.Context, version, dir string, stdout io.Writer) error {
 	if err := json.Unmarshal(listing, &source); err != nil {
 		return err
 	}
-	content, err := os.ReadFile(filepath.Join(source.Dir, "go.mod"))
-	if err != nil {
-		return err
-	}
-	own, etcdVersion, err := published(content, version)
-	if err != nil {
-		return err
-	}
 	// The go command reads kubernetes.mod instead of go.mod, and kubernetes.sum beside it, which it has to make.
 	file := filepath.Join(work, "kubernetes.mod")
-	if err := os.WriteFile(file, own, 0o644); err != nil {
+	etcdVersion, err := published(ctx, source.Dir, file)
+	if err != nil {
 		return err
 	}
 	fmt.Fprintln(stdout, "building kubectl and the daemons of Kubernetes")
 	const versionPackage = "k8s.io/component-base/version"
 	if _, err := run(ctx, source.Dir, "build", "-modfile="+file, "-mod=mod", "-trimpath",
-		"-ldflags=-s -w -X "+versionPackage+".gitVersion="+version+" -X "+versionPackage+".gitMajor=1 -X "+versionPackage+".gitMinor="+minor(version),
+		"-ldflags=-s -w -X "+versionPackage+".gitVersion="+version+" -X "+versionPackage+".gitMajor=1 -X "+versionPackage+".gitMinor="+minor,
 		"-o", dir, "./cmd/kubectl", "./cmd/kube-apiserver", "./cmd/kube-controller-manager", "./cmd/kube-scheduler", "./cmd/kubelet"); err != nil {
 		return err
 	}
@@ -115,35 +105,40 @@ func build(ctx context.Context, version, dir string, stdout io.Writer) error {
 	return nil
 }
 
-// published returns the go.mod of Kubernetes with its parts replaced by the modules that are published of them, and the
-// version of etcd's client that it has.
-func published(content []byte, version string) (file []byte, etcd string, err error) {
-	module, err := modfile.Parse("go.mod", content, nil)
+// published writes to file the go.mod of Kubernetes in folder source, with its parts replaced by the modules that are published
+// of them, and returns the version of etcd's client that it has.
+func published(ctx context.Context, source, file string) (etcd string, err error) {
+	content, err := os.ReadFile(filepath.Join(source, "go.mod"))
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
-	// Of Kubernetes v1.37.2 they are v0.37.2.
-	part := "v0" + strings.TrimPrefix(version, "v1")
+	if err := os.WriteFile(file, content, 0o644); err != nil {
+		return "", err
+	}
+	listing, err := run(ctx, source, "mod", "edit", "-json", file)
+	if err != nil {
+		return "", err
+	}
+	var module struct {
+		Require []struct{ Path, Version string }
+	}
+	if err := json.Unmarshal(listing, &module); err != nil {
+		return "", err
+	}
+	edit := []string{"mod", "edit"}
 	for _, require := range module.Require {
 		switch {
-		case require.Mod.Version == "v0.0.0" && strings.HasPrefix(require.Mod.Path, "k8s.io/"):
-			if err := module.AddReplace(require.Mod.Path, "", require.Mod.Path, part); err != nil {
-				return nil, "", err
-			}
-		case require.Mod.Path == etcdClient:
-			etcd = require.Mod.Version
+		case require.Version == "v0.0.0" && strings.HasPrefix(require.Path, "k8s.io/"):
+			edit = append(edit, "-replace="+require.Path+"="+require.Path+"@v0"+release)
+		case require.Path == etcdClient:
+			etcd = require.Version
 		}
 	}
 	if etcd == "" {
-		return nil, "", fmt.Errorf("%s@%s does not require %s; this command does not know its parts", kubernetes, version, etcdClient)
+		return "", fmt.Errorf("%s does not require %s; this command does not know its parts", kubernetes, etcdClient)
 	}
-	file, err = module.Format()
-	return file, etcd, err
-}
-
-// minor returns 37 of v1.37.2.
-func minor(version string) string {
-	return strings.TrimPrefix(semver.MajorMinor(version), "v1.")
+	_, err = run(ctx, source, append(edit, file)...)
+	return etcd, err
 }
 
 // run runs the go command in a folder and returns what it printed. No setting of the caller's workspace counts.

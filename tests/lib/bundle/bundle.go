@@ -29,41 +29,58 @@ type Process struct {
 	GID  uint32
 }
 
-// Image returns the image for this machine's architecture from the OCI layout in the folder dir. A layout with a single image
-// is taken whatever its architecture.
-func Image(dir string) (v1.Image, error) {
+// Layout opens the OCI layout in the folder dir.
+func Layout(dir string) (v1.ImageIndex, error) {
 	// Bazel's sandbox has a link in the place of every file, which go-containerregistry takes for an attack. All of them lead
 	// into one folder.
-	marker, err := filepath.EvalSymlinks(filepath.Join(dir, "index.json"))
+	index, err := filepath.EvalSymlinks(filepath.Join(dir, "index.json"))
 	if err != nil {
 		return nil, err
 	}
-	top, err := layout.ImageIndexFromPath(filepath.Dir(marker))
+	return layout.ImageIndexFromPath(filepath.Dir(index))
+}
+
+// Images returns the images of the OCI layout in the folder dir, then those of the indexes in it.
+func Images(dir string) (images []v1.Image, err error) {
+	top, err := Layout(dir)
 	if err != nil {
 		return nil, err
 	}
 	all := func(v1.Descriptor) bool { return true }
-	images, err := partial.FindImages(top, all)
-	if err != nil {
-		return nil, err
-	}
 	indexes, err := partial.FindIndexes(top, all)
+	for _, index := range append([]v1.ImageIndex{top}, indexes...) {
+		found, wrong := partial.FindImages(index, all)
+		images, err = append(images, found...), errors.Join(err, wrong)
+	}
+	if err == nil && len(images) == 0 {
+		err = errors.New("no image")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return images, nil
+}
+
+// Image returns the image for this machine's architecture from the OCI layout in the folder dir. A layout with a single image
+// is taken whatever its architecture.
+func Image(dir string) (v1.Image, error) {
+	images, err := Images(dir)
 	if err != nil {
 		return nil, err
 	}
-	for _, index := range indexes {
-		matching, err := partial.FindImages(index, func(d v1.Descriptor) bool {
-			return d.Platform != nil && d.Platform.OS == "linux" && d.Platform.Architecture == runtime.GOARCH
-		})
+	if len(images) == 1 {
+		return images[0], nil
+	}
+	for _, image := range images {
+		config, err := image.ConfigFile()
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
-		images = append(images, matching...)
+		if config.OS == "linux" && config.Architecture == runtime.GOARCH {
+			return image, nil
+		}
 	}
-	if len(images) != 1 {
-		return nil, fmt.Errorf("%s: %d images for linux/%s, want one", dir, len(images), runtime.GOARCH)
-	}
-	return images[0], nil
+	return nil, fmt.Errorf("%s: no image for linux/%s", dir, runtime.GOARCH)
 }
 
 // Unpack writes the root filesystem of the image that Image returns for layout into the folder dest, which must exist.

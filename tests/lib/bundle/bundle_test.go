@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,11 +12,9 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"example.com/pause/tools/oci/imagetest"
 )
 
 // makeLayout writes an OCI layout of an index of images with a layer of the given files, for this machine and for another one.
@@ -36,23 +33,10 @@ func makeLayout(t *testing.T, user string, files ...tar.Header) string {
 		}
 	}
 	check(t, w.Close())
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil })
-	check(t, err)
-	here, err := mutate.AppendLayers(empty.Image, layer)
-	check(t, err)
-	here, err = mutate.Config(here, v1.Config{Entrypoint: []string{"/bin/pause"}, Env: []string{"A=b"}, User: user})
-	check(t, err)
-	index := v1.ImageIndex(empty.Index)
-	for arch, image := range map[string]v1.Image{runtime.GOARCH: here, "other": empty.Image} {
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{
-			Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}},
-		})
-	}
-	dir := t.TempDir()
-	path, err := layout.Write(dir, empty.Index)
-	check(t, err)
-	check(t, path.AppendIndex(index))
-	return dir
+	config := v1.Config{Entrypoint: []string{"/bin/pause"}, Env: []string{"A=b"}, User: user}
+	return imagetest.Layout(t, imagetest.Index(t, []string{"linux/" + runtime.GOARCH, "linux/other"},
+		imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: runtime.GOARCH, Config: config}, imagetest.Gzip(t, content.Bytes())),
+		imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: "other"})))
 }
 
 func check(t *testing.T, err error) {

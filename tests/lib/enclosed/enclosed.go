@@ -20,7 +20,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"example.com/pause/tests/lib/cgroup"
 	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/need"
 )
@@ -54,7 +53,7 @@ func Main(m *testing.M, prefix string) {
 	var err error
 	switch stage {
 	case stageKeeper:
-		err = cgroup.Keep(os.Args[2:])
+		err = jail.KeepCgroup(os.Args[2:])
 	case stageInit:
 		if err = prepare(); err == nil {
 			err = jail.Init(append([]string{stageTests}, os.Args[2:]...))
@@ -101,7 +100,7 @@ func supervise(m *testing.M, prefix string) (code int, err error) {
 }
 
 // enclose makes a mount namespace and, in it, the cgroup of the tests.
-func enclose(prefix string) (*cgroup.Tree, error) {
+func enclose(prefix string) (*jail.Cgroup, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("container engines need root here; run the tests as root")
 	}
@@ -114,7 +113,7 @@ func enclose(prefix string) (*cgroup.Tree, error) {
 	if err := mountCgroup(); err != nil {
 		return nil, err
 	}
-	return cgroup.Make(prefix, []string{CgroupMount}, stageKeeper)
+	return jail.MakeCgroup(prefix, []string{CgroupMount}, stageKeeper)
 }
 
 // prepare mounts the cgroups below ours, and a tmpfs where engines keep their state, and says so in the environment. It moves this process to a leaf, because a cgroup that has processes cannot hand controllers to those below it.

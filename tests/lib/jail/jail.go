@@ -1,6 +1,6 @@
 // Package jail runs a command of this program in new PID and mount namespaces, so that cleaning up is the kernel's work: when
 // PID 1 in there ends, however it ends, the kernel kills everything in the namespace and drops every mount. Only cgroups
-// outlive it; package cgroup has a keeper for those.
+// outlive it: see MakeCgroup.
 package jail
 
 import (
@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -135,10 +136,14 @@ func Init(args []string) error {
 	return nil
 }
 
-// Scratch makes what is written below dir, if there is a dir, go to memory, in the mount namespace of Init. /run must be a file
-// system in memory.
+// Scratch makes what is written below dir go to memory, in the mount namespace of Init, unless dir would be a new folder of the
+// root. /run must be a file system in memory.
 func Scratch(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		// Whoever makes it makes it in the folder above.
+		if above := filepath.Dir(dir); above != "/" {
+			return Scratch(above)
+		}
 		return nil
 	}
 	upper, err := os.MkdirTemp("/run", "upper-")
@@ -159,7 +164,7 @@ func Scratch(dir string) error {
 	return nil
 }
 
-// Enter reads what Run was given, in the process that initJail starts, and returns what sends it a line. From then on,
+// Enter reads what Run was given, in the process that Init starts, and returns what sends it a line. From then on,
 // this process ends when the one outside does.
 func Enter(orders any) (report func(v any) error, err error) {
 	unix.CloseOnExec(fdOrders)

@@ -20,6 +20,7 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"example.com/pause/tests/lib/proc"
+	"example.com/pause/tests/lib/targets"
 )
 
 // Reference is the name of the sandbox image: the files in deploy/sandbox have it.
@@ -41,6 +42,17 @@ func Version(program string) (version string, major int, err error) {
 		return "", 0, fmt.Errorf("%s --version prints no version that is understood: %q", program, said)
 	}
 	return version, major, nil
+}
+
+// Settings returns what deploy/sandbox has for a containerd of that major version: for 2 also what later ones take. The
+// environment names the files, PAUSE_CONTAINERD_1 and PAUSE_CONTAINERD_2, as targets.Locate reads it.
+func Settings(major int) (string, error) {
+	path, err := targets.Locate("PAUSE_CONTAINERD_" + strconv.Itoa(min(major, 2)))
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(path)
+	return string(text), err
 }
 
 // Plugins returns the folder in which the distribution has its CNI plugins, or "".

@@ -3,12 +3,8 @@ package deflate
 import (
 	"bytes"
 	"compress/flate"
-	"compress/gzip"
-	"flag"
 	"io"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -364,64 +360,4 @@ func FuzzCompress(f *testing.F) {
 			t.Fatal("longer than the standard library's")
 		}
 	})
-}
-
-// BenchmarkSteps prints what each step saves, in bytes, on data like a layer.
-func BenchmarkSteps(b *testing.B) {
-	data := inputs()["like a layer"]
-	report := func(name string, size func() int) {
-		b.Run(name, func(b *testing.B) {
-			n := 0
-			for b.Loop() {
-				n = size()
-			}
-			b.ReportMetric(float64(n), "B-out")
-		})
-	}
-	report("compress/flate", func() int { return len(standard(data)) })
-	bytesOf := func(block *block) int { return (block.bits + 7) / 8 }
-	tokens := whole(data).parse(fixedModel())
-	report("best parse, fixed codes", func() int { return bytesOf(fixedBlock(whole(data).parse(fixedModel()))) })
-	report("and Huffman codes", func() int { return bytesOf(huffmanBlock(tokens, count(tokens))) })
-	report("and better codes", func() int { return bytesOf(huffmanBlock(tokens, count(tokens)).withBetterCodes(nil)) })
-	report("and in turns", func() int {
-		s := newSearch(whole(data))
-		s.descend(fixedModel())
-		return bytesOf(s.best)
-	})
-	report("and disturbed", func() int { return bytesOf(shortestBlock(whole(data))) })
-}
-
-// BenchmarkLayers prints the time and the size, in bytes, of every layer that is named after -args, and fails if the layer
-// was not made by this package as it is:
-//
-//	go test -run=- -bench=Layers ./tools/layer/deflate -args "$PWD"/bazel-bin/images/*_layer.tar.gz
-func BenchmarkLayers(b *testing.B) {
-	if flag.NArg() == 0 {
-		b.Skip("no layers: name them after -args")
-	}
-	for _, name := range flag.Args() {
-		b.Run(filepath.Base(name), func(b *testing.B) {
-			layer, err := os.ReadFile(name)
-			if err != nil {
-				b.Fatal(err)
-			}
-			r, err := gzip.NewReader(bytes.NewReader(layer))
-			if err != nil {
-				b.Fatal(err)
-			}
-			data, err := io.ReadAll(r)
-			if err != nil {
-				b.Fatal(err)
-			}
-			var out []byte
-			for b.Loop() {
-				out = Compress(data)
-			}
-			b.ReportMetric(float64(len(out)), "B-out")
-			if !bytes.Contains(layer, out) {
-				b.Error("the layer has other bytes")
-			}
-		})
-	}
 }

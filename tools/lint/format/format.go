@@ -13,14 +13,12 @@ import (
 	"github.com/bazelbuild/buildtools/warn"
 	gofumpt "mvdan.cc/gofumpt/format"
 	"mvdan.cc/sh/v3/syntax"
-
-	"example.com/pause/tools/lint/tree"
 )
 
 // File returns the formatted content of a file, and what its linter finds that cannot be fixed by itself, one line each.
 // name is the path below the root of the repository, with slashes. The content of a file of no known kind is returned
 // as it is. A file that does not parse is an error.
-func File(name string, content []byte, module tree.Module) (formatted []byte, findings []string, err error) {
+func File(name string, content []byte, module Module) (formatted []byte, findings []string, err error) {
 	switch {
 	case strings.HasSuffix(name, ".go"):
 		formatted, err = gofumpt.Source(content, gofumpt.Options{LangVersion: "go" + module.Go, ModulePath: module.Path})

@@ -63,18 +63,10 @@ def _oci_image_index_impl(ctx):
     _run(ctx, "index", output, args, ctx.files.images)
     return DefaultInfo(files = depset([output]))
 
-_platforms = transition(
-    implementation = lambda _, attr: [{"//command_line_option:platforms": str(platform)} for platform in attr.platforms],
-    inputs = [],
-    outputs = ["//command_line_option:platforms"],
-)
-
 oci_image_index = rule(
     implementation = _oci_image_index_impl,
     attrs = {
-        "images": attr.label_list(cfg = _platforms, mandatory = True, doc = "The images, in the index's order."),
-        "platforms": attr.label_list(doc = "What to build the one image for, each of them.", providers = [platform_common.PlatformInfo]),
-        "_allowlist_function_transition": attr.label(default = "@bazel_tools//tools/allowlists/function_transition_allowlist"),
+        "images": attr.label_list(mandatory = True, doc = "The images, in the index's order."),
         "_oci": _OCI,
     },
     doc = "Makes the OCI layout of a multi-architecture image.",

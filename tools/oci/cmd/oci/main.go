@@ -1,4 +1,4 @@
-// Command oci does with OCI images what rules_oci has no rule for: without a daemon, and without a network.
+// Command oci makes layers, and does with OCI images what rules_oci has no rule for: without a daemon, and without a network.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/command/stage"
+	"example.com/pause/tools/layer"
 	"example.com/pause/tools/oci"
 )
 
@@ -21,10 +22,34 @@ func newCommand() *command.Command {
 	return &command.Command{
 		Name:     "oci",
 		Call:     call,
-		Summary:  "Works on an OCI image or image index in a folder, an OCI layout.",
+		Summary:  "Makes layers, and works on an OCI image or image index in a folder, an OCI layout.",
 		Examples: []string{call + " golden --image bazel-bin/images/pause"},
-		Commands: []*command.Command{canonical(), archive(), artifact(), golden()},
+		Commands: []*command.Command{layerOfFile(), canonical(), archive(), artifact(), golden()},
 	}
+}
+
+func layerOfFile() *command.Command {
+	c := &command.Command{
+		Name:      "layer",
+		Summary:   "Makes the layer of an image out of one file: the same bytes everywhere, and as few as a bounded search finds.",
+		Arguments: "FILE",
+		Required:  []string{"name", "output"},
+		Examples:  []string{call + " layer --name pause --output pause.tar.gz bazel-bin/pause/pause"},
+	}
+	output := c.Flags.String("output", "", "`file` to write, a .tar.gz")
+	name := c.Flags.String("name", "", "`path` of the file in the image, without a slash in front")
+	c.Run = func(_ context.Context, args []string, _ io.Writer) error {
+		content, err := os.ReadFile(args[0])
+		if err != nil {
+			return err
+		}
+		blob, err := layer.Build(*name, content)
+		if err != nil {
+			return fmt.Errorf("%s: %w", args[0], err)
+		}
+		return stage.Write(*output, blob, 0o644)
+	}
+	return c
 }
 
 func canonical() *command.Command {

@@ -18,7 +18,6 @@ import (
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/command/stage"
 	"example.com/pause/tools/lint/format"
-	"example.com/pause/tools/lint/tree"
 )
 
 func main() { newCommand().Main() }
@@ -30,7 +29,6 @@ func newCommand() *command.Command {
 		Summary: "Formats every file of the repository in place: BUILD files by Gazelle and buildifier, Go by gofumpt, shell scripts by\n" +
 			"shfmt. It prints the name of each file that it changed, and what a linter found that only an author can mend.",
 		Examples: []string{"./bazelw run //tools:format"},
-		Exit:     map[int]string{0: "everything is formatted", 1: "failed, or findings are left to the author"},
 		Run: func(ctx context.Context, _ []string, stdout io.Writer) error {
 			found, err := run(ctx, stdout)
 			if err == nil && found > 0 {
@@ -47,7 +45,7 @@ func run(ctx context.Context, stdout io.Writer) (found int, err error) {
 	if root == "" {
 		return 0, errors.New("run it by `./bazelw run //tools:format`: it needs BUILD_WORKSPACE_DIRECTORY to know which tree to format")
 	}
-	module, err := tree.ReadModule(root)
+	module, err := format.ReadModule(root)
 	if err != nil {
 		return 0, err
 	}
@@ -55,7 +53,7 @@ func run(ctx context.Context, stdout io.Writer) (found int, err error) {
 	if err := gazelle(ctx); err != nil {
 		return 0, err
 	}
-	names, err := tree.Files(ctx, root)
+	names, err := format.Files(ctx, root)
 	if err != nil {
 		return 0, err
 	}
@@ -77,7 +75,7 @@ func run(ctx context.Context, stdout io.Writer) (found int, err error) {
 }
 
 // file formats one file in place.
-func file(root, name string, module tree.Module, stdout io.Writer) ([]string, error) {
+func file(root, name string, module format.Module, stdout io.Writer) ([]string, error) {
 	full := filepath.Join(root, name)
 	content, err := os.ReadFile(full)
 	if err != nil {

@@ -1,12 +1,9 @@
-// Package report holds what a fleet measured, and shows it as text.
-package report
+package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -52,16 +49,13 @@ type Run struct {
 
 // Start says how long starting took. A container has started when it sleeps.
 type Start struct {
-	Seconds   float64   `json:"seconds"` // of all
-	MedianMS  float64   `json:"median_ms"`
-	P99MS     float64   `json:"p99_ms"`
-	PerSecond float64   `json:"per_second"`
-	Rate      []float64 `json:"rate"`         // containers a second, in each interval
-	Interval  float64   `json:"rate_seconds"` // the length of an interval
+	Seconds   float64 `json:"seconds"` // of all
+	MedianMS  float64 `json:"median_ms"`
+	P99MS     float64 `json:"p99_ms"`
+	PerSecond float64 `json:"per_second"`
 }
 
-// Components are the parts that a sleeping container can be made of, as /proc/meminfo names them, in the order in which plots
-// stack them; see proc_meminfo(5). They overlap in nothing, but do not add up to the difference of what is available: that
+// Components are the parts that a sleeping container can be made of, as /proc/meminfo names them; see proc_meminfo(5). They overlap in nothing, but do not add up to the difference of what is available: that
 // counts about half of SReclaimable as available, and whatever else the machine does meanwhile.
 var Components = []string{"SUnreclaim", "PageTables", "KernelStack", "SReclaimable", "AnonPages", "Shmem", "Percpu"}
 
@@ -86,26 +80,14 @@ func (r Run) kernel() float64 {
 	return r.Memory.Available - r.Pod.Pause - r.Pod.Shim - r.Pod.Containerd
 }
 
-// maxIntervals is how finely the rate is told.
-const maxIntervals = 60
-
-// NewStart sums up the latencies of all starts and when, since the first, each had started.
-func NewStart(total time.Duration, latencies, ends []time.Duration) Start {
+// NewStart sums up the latencies of all starts, which took the total time together.
+func NewStart(total time.Duration, latencies []time.Duration) Start {
 	s := Start{Seconds: Round(total.Seconds())}
 	if len(latencies) == 0 {
 		return s
 	}
 	ms := func(percent float64) float64 { return Round(lib.Percentile(latencies, percent).Seconds() * 1000) }
-	s.MedianMS, s.P99MS, s.PerSecond = ms(50), ms(99), Round(float64(len(ends))/total.Seconds())
-	n := min(maxIntervals, max(1, len(ends)/20))
-	s.Interval = Round(total.Seconds() / float64(n))
-	counts := make([]int, n)
-	for _, end := range ends {
-		counts[min(n-1, int(end.Seconds()/total.Seconds()*float64(n)))]++
-	}
-	for _, count := range counts {
-		s.Rate = append(s.Rate, math.Round(float64(count)*float64(n)/total.Seconds()))
-	}
+	s.MedianMS, s.P99MS, s.PerSecond = ms(50), ms(99), Round(float64(len(latencies))/total.Seconds())
 	return s
 }
 
@@ -275,26 +257,4 @@ func ratio(a, b float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.2f", a/b)
-}
-
-// JSON writes the report for programs.
-func (r Report) JSON(w io.Writer) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
-}
-
-// Read reads a report that JSON wrote to a file. It has one run or more.
-func Read(path string) (r Report, err error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return r, err
-	}
-	if err := json.Unmarshal(data, &r); err != nil {
-		return r, fmt.Errorf("%s: not the JSON of bench/fleet: %w", path, err)
-	}
-	if len(r.Runs) == 0 {
-		return r, fmt.Errorf("%s: not the JSON of bench/fleet: it has no run", path)
-	}
-	return r, nil
 }

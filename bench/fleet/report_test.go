@@ -1,40 +1,24 @@
-package report
+package main
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 )
 
-// All that started are in the rate, each in the interval in which it started, the last one too.
-func TestStartCountsAll(t *testing.T) {
-	var latencies, ends []time.Duration
+// Starts are summed up; of none there are no figures, and no division by zero.
+func TestNewStart(t *testing.T) {
+	var latencies []time.Duration
 	for i := range 100 {
 		latencies = append(latencies, time.Duration(100-i)*time.Millisecond)
-		end := time.Duration(i+1) * 10 * time.Millisecond // the first 50 in half a second
-		if i >= 50 {
-			end = time.Duration(i+1)*30*time.Millisecond - time.Second // the others in 1.5 s
+	}
+	for _, test := range []struct {
+		latencies []time.Duration
+		want      Start
+	}{{latencies, Start{2, 50, 99, 50}}, {nil, Start{Seconds: 2}}} {
+		if got := NewStart(2*time.Second, test.latencies); got != test.want {
+			t.Errorf("of %d: got %+v; want %+v", len(test.latencies), got, test.want)
 		}
-		ends = append(ends, end)
-	}
-	s := NewStart(2*time.Second, latencies, ends)
-	if s.Seconds != 2 || s.MedianMS != 50 || s.P99MS != 99 || s.PerSecond != 50 {
-		t.Errorf("got %+v", s)
-	}
-	total := 0.0
-	for _, rate := range s.Rate {
-		total += rate * s.Interval
-	}
-	if total < 99 || total > 101 {
-		t.Errorf("%v containers in the rate, want 100", total)
-	}
-	if first, last := s.Rate[0], s.Rate[len(s.Rate)-1]; first < 90 || last > 40 {
-		t.Errorf("rate %v: want about 100 at first and 33 at last", s.Rate)
-	}
-	// Nothing started: no figures, and no division by zero.
-	if s := NewStart(time.Second, nil, nil); !reflect.DeepEqual(s, Start{Seconds: 1}) {
-		t.Errorf("of nothing: got %+v", s)
 	}
 }
 

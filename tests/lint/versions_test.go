@@ -1,6 +1,4 @@
-// Package hygiene_test holds the repository to two rules of its own: what is written in two places is the same, and no link
-// leads nowhere.
-package hygiene_test
+package lint_test
 
 import (
 	"fmt"
@@ -10,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/pause/tests/lib/checkout"
 	"example.com/pause/tests/lib/need"
 )
 
@@ -74,7 +71,7 @@ func differing(read func(file string) string) (problems []string) {
 
 // A version is the same wherever it has to stand, and a release is tagged with that of the image.
 func TestVersions(t *testing.T) {
-	read := func(file string) string { return string(checkout.Read(t, file)) }
+	read := func(file string) string { return string(read(t, file)) }
 	for _, problem := range differing(read) {
 		t.Error(problem)
 	}
@@ -85,8 +82,8 @@ func TestVersions(t *testing.T) {
 
 // go.mod's Go is the SDK that compiled this test.
 func TestGoVersion(t *testing.T) {
-	need.That(t, os.Getenv(checkout.Env) != "", "this test does not run under Bazel, so any Go may have compiled it")
-	if want := "\ngo " + strings.TrimPrefix(runtime.Version(), "go") + "\n"; !strings.Contains(string(checkout.Read(t, goMod)), want) {
+	need.That(t, os.Getenv(envGoMod) != "", "this test does not run under Bazel, so any Go may have compiled it")
+	if want := "\ngo " + strings.TrimPrefix(runtime.Version(), "go") + "\n"; !strings.Contains(string(read(t, goMod)), want) {
 		t.Errorf("go.mod does not say %q, which is the SDK", want)
 	}
 }

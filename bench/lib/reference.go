@@ -1,5 +1,4 @@
-// Package reference builds the C programs that pause is compared with, where the machine has a compiler.
-package reference
+package lib
 
 import (
 	"bytes"
@@ -11,10 +10,10 @@ import (
 )
 
 //go:embed testdata/pause.c
-var source []byte
+var reference []byte
 
-// A Program is a reference program that could be built.
-type Program struct {
+// A Reference is a C program that pause is compared with.
+type Reference struct {
 	Name string // for a table
 	Path string
 }
@@ -31,10 +30,10 @@ var Compilers = []Compiler{
 	{"C, static glibc", "gcc"},
 }
 
-// Build compiles the references into folder dir. missing has a line for each that could not be built, and why.
-func Build(dir string) (programs []Program, missing []string, err error) {
+// References compiles the C programs into folder dir. missing has a line for each that could not be built, and why.
+func References(dir string) (programs []Reference, missing []string, err error) {
 	file := filepath.Join(dir, "pause.c")
-	if err := os.WriteFile(file, source, 0o644); err != nil {
+	if err := os.WriteFile(file, reference, 0o644); err != nil {
 		return nil, nil, err
 	}
 	for _, c := range Compilers {
@@ -50,7 +49,7 @@ func Build(dir string) (programs []Program, missing []string, err error) {
 			missing = append(missing, fmt.Sprintf("%s: %s: %v: %s", c.Name, c.Command, err, first))
 			continue
 		}
-		programs = append(programs, Program{c.Name, output})
+		programs = append(programs, Reference{c.Name, output})
 	}
 	return programs, missing, nil
 }

@@ -1,10 +1,11 @@
-// Package checkout shows tests the source tree itself.
+// The source tree itself, for the tests of this package.
 //
 // Bazel has no glob over packages, so the sources cannot all be declared as inputs without a list in every package that
 // somebody would forget to extend. Where Bazel's link to go.mod leads, there is the tree. The price: Bazel cannot know when
 // such a test is out of date (it carries the tag external and runs every time), and it does not run on a remote machine
 // (no-remote). In return nothing that is tracked can escape it.
-package checkout
+
+package lint_test
 
 import (
 	"os"
@@ -14,17 +15,17 @@ import (
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
 	"example.com/pause/tests/lib/need"
-	"example.com/pause/tools/lint/tree"
+	"example.com/pause/tools/lint/format"
 )
 
-// Env is the environment variable that has the location of go.mod in the runfiles.
-const Env = "PAUSE_GO_MOD"
+// envGoMod is the environment variable that has the location of go.mod in the runfiles.
+const envGoMod = "PAUSE_GO_MOD"
 
-// Root returns the root of the source tree. Without Bazel, tests run in a folder two below it.
-func Root(t testing.TB) string {
+// checkout returns the root of the source tree. Without Bazel, tests run in a folder two below it.
+func checkout(t testing.TB) string {
 	t.Helper()
 	path, err := filepath.Abs("../../go.mod")
-	if location := os.Getenv(Env); location != "" {
+	if location := os.Getenv(envGoMod); location != "" {
 		path, err = runfiles.Rlocation(location)
 	}
 	if err == nil {
@@ -40,15 +41,15 @@ func Root(t testing.TB) string {
 	return root
 }
 
-// Files returns the files of the source tree that git tracks, by their content. It skips the test, as package need does, where
+// tracked returns the files of the source tree that git tracks, by their content. It skips the test, as package need does, where
 // there is no git, or no git checkout.
-func Files(t testing.TB) map[string][]byte {
+func tracked(t testing.TB) map[string][]byte {
 	t.Helper()
 	need.Program(t, "git", "git")
-	root := Root(t)
+	root := checkout(t)
 	_, err := os.Stat(filepath.Join(root, ".git"))
 	need.That(t, err == nil, "the tree is no git checkout, so there is no telling which files belong to it")
-	names, err := tree.Files(t.Context(), root)
+	names, err := format.Files(t.Context(), root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,15 +58,15 @@ func Files(t testing.TB) map[string][]byte {
 	}
 	files := map[string][]byte{}
 	for _, name := range names {
-		files[name] = Read(t, name)
+		files[name] = read(t, name)
 	}
 	return files
 }
 
-// Read returns the content of a file of the source tree.
-func Read(t testing.TB, name string) []byte {
+// read returns the content of a file of the source tree.
+func read(t testing.TB, name string) []byte {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(Root(t), name))
+	content, err := os.ReadFile(filepath.Join(checkout(t), name))
 	if err != nil {
 		t.Fatal(err)
 	}

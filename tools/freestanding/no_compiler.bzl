@@ -3,6 +3,8 @@
 load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
 load("@rules_cc//cc/toolchains:cc_toolchain_config_info.bzl", "CcToolchainConfigInfo")
 
+visibility(["//tools"])
+
 def _no_compiler_config_impl(ctx):
     return cc_common.create_cc_toolchain_config_info(
         ctx = ctx,

@@ -1,6 +1,4 @@
-// Package cgroup makes the cgroup of a run, in all hierarchies, and sees to it that it is removed: it is the only thing that
-// outlives the processes of a jail.
-package cgroup
+package jail
 
 import (
 	"errors"
@@ -18,9 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Hierarchies returns the folders of the root cgroups in which an engine makes a cgroup for each container: the only one of
+// CgroupRoots returns the folders of the root cgroups in which an engine makes a cgroup for each container: the only one of
 // version 2, or one for each controller of version 1. A unified hierarchy beside those of version 1 is left out.
-func Hierarchies() (dirs []string, err error) {
+func CgroupRoots() (dirs []string, err error) {
 	const mountpoint = "/sys/fs/cgroup" // where Linux distributions have it
 	var root unix.Statfs_t
 	if err := unix.Statfs(mountpoint, &root); err != nil {
@@ -47,8 +45,8 @@ func Hierarchies() (dirs []string, err error) {
 	return dirs, nil
 }
 
-// A Tree is the cgroup of a run, in all hierarchies.
-type Tree struct {
+// A Cgroup is the cgroup of a run, in all hierarchies.
+type Cgroup struct {
 	Name   string // as cgroupsPath wants it: from the root of the hierarchies
 	dirs   []string
 	locks  []*os.File
@@ -56,16 +54,16 @@ type Tree struct {
 	keeper *exec.Cmd
 }
 
-// Make makes a cgroup in each of roots, called PREFIX-PIDNAMESPACE-PID of this process, which holds a lock on the folder for as
+// MakeCgroup makes a cgroup in each of roots, called PREFIX-PIDNAMESPACE-PID of this process, which holds a lock on the folder for as
 // long as it lives; what processes that are no more have left of that prefix it removes. It starts a keeper that removes the
-// cgroup even if this process is killed: this program, with the argument keeper, which must make it call Keep.
-func Make(prefix string, roots []string, keeper string) (*Tree, error) {
+// cgroup even if this process is killed: this program, with the argument keeper, which must make it call KeepCgroup.
+func MakeCgroup(prefix string, roots []string, keeper string) (*Cgroup, error) {
 	removeStale(prefix, roots)
 	var namespace unix.Stat_t
 	if err := unix.Stat("/proc/self/ns/pid", &namespace); err != nil {
 		return nil, err
 	}
-	t := &Tree{Name: fmt.Sprintf("/%s-%d-%d", prefix, namespace.Ino, os.Getpid())}
+	t := &Cgroup{Name: fmt.Sprintf("/%s-%d-%d", prefix, namespace.Ino, os.Getpid())}
 	for _, root := range roots {
 		t.dirs = append(t.dirs, filepath.Join(root, t.Name))
 	}
@@ -110,7 +108,7 @@ func locked(dir string) (*os.File, error) {
 }
 
 // Remove removes the cgroups, which must have no processes left that stay.
-func (t *Tree) Remove() error {
+func (t *Cgroup) Remove() error {
 	t.pipe.Close()
 	// Whoever killed the keeper did not kill this process: it does the work then.
 	err := t.keeper.Wait()
@@ -123,9 +121,9 @@ func (t *Tree) Remove() error {
 	return err
 }
 
-// Keep is what the keeper does: it waits until stdin ends, which is when the process that made the cgroups has removed or left
+// KeepCgroup is what the keeper does: it waits until stdin ends, which is when the process that made the cgroups has removed or left
 // them, and removes what is there of the folders dirs, its arguments.
-func Keep(dirs []string) error {
+func KeepCgroup(dirs []string) error {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	io.Copy(io.Discard, os.Stdin)
 	return removeAll(dirs)

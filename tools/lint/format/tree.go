@@ -1,5 +1,4 @@
-// Package tree tells what belongs to the source tree: the files that git tracks, and the module that go.mod describes.
-package tree
+package format
 
 import (
 	"context"
@@ -9,8 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/mod/modfile"
 )
 
 // Files lists the regular files below root that git tracks, or would track if they were added, as paths below root with
@@ -51,12 +48,17 @@ func ReadModule(root string) (Module, error) {
 	if err != nil {
 		return Module{}, err
 	}
-	file, err := modfile.ParseLax("go.mod", content, nil)
-	if err != nil {
-		return Module{}, err
+	var m Module
+	for line := range strings.Lines(string(content)) {
+		switch words := strings.Fields(line); {
+		case len(words) == 2 && words[0] == "module":
+			m.Path = words[1]
+		case len(words) == 2 && words[0] == "go":
+			m.Go = words[1]
+		}
 	}
-	if file.Module == nil || file.Go == nil {
-		return Module{}, errors.New("go.mod has no line module, or no line go")
+	if m.Path == "" || m.Go == "" {
+		return m, errors.New("go.mod has no line module, or no line go")
 	}
-	return Module{Path: file.Module.Mod.Path, Go: file.Go.Version}, nil
+	return m, nil
 }

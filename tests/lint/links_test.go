@@ -1,4 +1,4 @@
-package hygiene_test
+package lint_test
 
 import (
 	"fmt"
@@ -9,13 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"example.com/pause/tests/lib/checkout"
 )
 
 // Every relative link in a document leads to a file that is tracked, and to a heading that exists.
 func TestLinks(t *testing.T) {
-	files := checkout.Files(t)
+	files := tracked(t)
 	documents := map[string]string{}
 	for name, content := range files {
 		if strings.HasSuffix(name, ".md") {
