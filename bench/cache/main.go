@@ -26,11 +26,11 @@ func main() { newCommand().Main() }
 func newCommand() *command.Command {
 	c := &command.Command{
 		Name: "cache",
-		Call: "bazel run //bench/cache --",
+		Call: "./bazelw run //bench/cache --",
 		Summary: "Builds the images with a remote cache (nginx, on loopback) that is filled, used and broken in the ways that users meet.\n" +
 			"It prints a row for each build, and fails if one gave another digest, or ran other actions than it should.\n" +
 			"docs/remote-cache.md says more.",
-		Examples: []string{"bazel run //bench/cache", "bazel run //bench/cache -- --scratch=$HOME/scratch --verbose"},
+		Examples: []string{"./bazelw run //bench/cache", "./bazelw run //bench/cache -- --scratch=$HOME/scratch --verbose"},
 	}
 	var flags bazel.Flags
 	flags.Declare(&c.Flags)

@@ -46,11 +46,11 @@ func main() { newCommand().Main() }
 func newCommand() *command.Command {
 	c := &command.Command{
 		Name: "coldbuild",
-		Call: "bazel run //bench/coldbuild --",
+		Call: "./bazelw run //bench/coldbuild --",
 		Summary: "Measures, in a copy of the checkout: how long a build of all nine images takes where nothing was built yet, next to the\n" +
 			"ordinary image and the ordinary program of one architecture; how long all tests take; how long each takes when there is\n" +
 			"nothing left to do; and how long it takes from an edit of pause.go to the images. It prints a table.",
-		Examples: []string{"bazel run //bench/coldbuild", "bazel run //bench/coldbuild -- --rounds=5"},
+		Examples: []string{"./bazelw run //bench/coldbuild", "./bazelw run //bench/coldbuild -- --rounds=5"},
 	}
 	var flags bazel.Flags
 	flags.Declare(&c.Flags)

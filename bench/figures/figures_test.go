@@ -35,7 +35,7 @@ func TestDocuments(t *testing.T) {
 	}
 	for name, want := range files {
 		if got, err := os.ReadFile(filepath.Join(root, name)); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s, %v: it differs from what bazel run //:figures writes", name, err)
+			t.Errorf("%s, %v: it differs from what ./bazelw run //:figures writes", name, err)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // Command figures writes every figure that the documents quote from what the build gives and from what was measured.
 //
-//	bazel run //:figures
+//	./bazelw run //:figures
 //
 // Tables stand in blocks of the documents, between two lines
 //
@@ -58,10 +58,10 @@ func newCommand() *command.Command {
 	}
 	c := &command.Command{
 		Name:    "figures",
-		Call:    "bazel run //:figures --",
+		Call:    "./bazelw run //:figures --",
 		Summary: summary.String(),
 		Examples: []string{
-			"bazel run //:figures", "bazel run //:figures -- --measure=latency,cache", "bazel run //:figures -- --measure=" + strings.Join(names, ","),
+			"./bazelw run //:figures", "./bazelw run //:figures -- --measure=latency,cache", "./bazelw run //:figures -- --measure=" + strings.Join(names, ","),
 		},
 	}
 	var wanted []string

@@ -85,15 +85,15 @@ type options struct {
 func newCommand() *command.Command {
 	c := &command.Command{
 		Name: "fleet",
-		Call: "bazel run //bench/fleet --",
+		Call: "./bazelw run //bench/fleet --",
 		Summary: "Starts many containers of the image at once with an OCI engine, measures what they cost, and stops them. Nothing stays\n" +
 			"behind, however it ends. docs/scale.md says more.\n\n" +
 			"With --engine=containerd it starts pods instead, with the image as their sandbox, and compares them with pods of an\n" +
 			"ordinary Go program and ordinary C, each on the host's network and, if there are CNI plugins, on one of their own.",
 		Examples: []string{
-			"bazel run //bench/fleet -- --count=10000",
-			"bazel run //bench/fleet -- --count=1000 --compare --json=result.json",
-			"bazel run //bench/fleet -- --engine=containerd",
+			"./bazelw run //bench/fleet -- --count=10000",
+			"./bazelw run //bench/fleet -- --count=1000 --compare --json=result.json",
+			"./bazelw run //bench/fleet -- --engine=containerd",
 		},
 	}
 	var o options
@@ -220,7 +220,7 @@ func (o *options) specs() ([]spec, error) {
 	if o.layout != "" {
 		asked.Layout, err = filepath.Abs(targets.FromWorkingDirectory(o.layout))
 	} else if asked.Layout, err = targets.Locate(envLayout); err != nil {
-		err = fmt.Errorf("no image: %w; give --layout=FOLDER, an OCI layout (bazel run //bench/fleet has one built)", err)
+		err = fmt.Errorf("no image: %w; give --layout=FOLDER, an OCI layout (./bazelw run //bench/fleet has one built)", err)
 	}
 	if err != nil {
 		return nil, err
@@ -257,7 +257,7 @@ func ordinary(like spec, compilers []lib.Compiler) (specs []spec, err error) {
 	other := like
 	other.Name, other.Layout = ordinaryGo, ""
 	if other.Binary, err = targets.Locate(envOrdinary); err != nil {
-		return nil, fmt.Errorf("the comparison needs an ordinary Go program: %w (bazel run //bench/fleet has it built)", err)
+		return nil, fmt.Errorf("the comparison needs an ordinary Go program: %w (./bazelw run //bench/fleet has it built)", err)
 	}
 	specs = append(specs, other)
 	other.Binary = ""

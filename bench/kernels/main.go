@@ -27,13 +27,13 @@ func main() { newCommand().Main() }
 func newCommand() *command.Command {
 	c := &command.Command{
 		Name: "kernels",
-		Call: "bazel run //bench/kernels --",
+		Call: "./bazelw run //bench/kernels --",
 		Summary: "Boots one of Debian's kernels for each architecture under qemu-system, runs pause in it as PID 1 of a namespace, and prints\n" +
 			"a table. It needs a Debian system with qemu-system-arm, -mips, -misc, -ppc and -x86, and keeps 400 MB of kernels from its mirror in\n" +
 			"pause-kernels in the user's cache folder.",
 		Examples: []string{
-			"bazel run //bench/kernels",
-			"bazel run //bench/kernels -- --only=arm64,s390x",
+			"./bazelw run //bench/kernels",
+			"./bazelw run //bench/kernels -- --only=arm64,s390x",
 		},
 	}
 	only := c.Flags.String("only", "", "`architectures` to try, as GOARCH names them, separated by commas (default: all)")
@@ -179,7 +179,7 @@ func (m machine) writeInitramfs(path string) error {
 	for name, variable := range map[string]string{"init": "PAUSE_GUEST_LINUX_", "pause": "PAUSE_LINUX_"} {
 		source, err := targets.Locate(variable + strings.ToUpper(m.arch))
 		if err != nil {
-			return fmt.Errorf("%w; bazel run //bench/kernels brings the programs along", err)
+			return fmt.Errorf("%w; ./bazelw run //bench/kernels brings the programs along", err)
 		}
 		content, err := os.ReadFile(source)
 		if err != nil {

@@ -30,10 +30,10 @@ func main() {
 func newCommand() *command.Command {
 	c := &command.Command{
 		Name: "latency",
-		Call: "bazel run //bench/latency --",
+		Call: "./bazelw run //bench/latency --",
 		Summary: "Measures how long pause takes to leave as PID 1 when it gets SIGTERM, next to the ordinary Go program and C programs\n" +
 			"that do the same, and prints a table.",
-		Examples: []string{"bazel run //bench/latency", "bazel run //bench/latency -- --runs=1000"},
+		Examples: []string{"./bazelw run //bench/latency", "./bazelw run //bench/latency -- --runs=1000"},
 	}
 	runs := c.Flags.Int("runs", 100, "how `often` to run each program")
 	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) error {
@@ -94,7 +94,7 @@ func collect(dir string) ([]program, error) {
 	for _, p := range []struct{ name, env string }{{"pause", host.Env()}, {"ordinary Go", "PAUSE_IDIOMATIC"}} {
 		path, err := targets.Locate(p.env)
 		if err != nil {
-			return nil, fmt.Errorf("%w; it names a program to measure, and `bazel run //bench/latency` sets it", err)
+			return nil, fmt.Errorf("%w; it names a program to measure, and `./bazelw run //bench/latency` sets it", err)
 		}
 		programs = append(programs, program{name: p.name, path: path})
 	}

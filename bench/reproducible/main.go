@@ -32,13 +32,13 @@ func main() { newCommand().Main() }
 func newCommand() *command.Command {
 	c := &command.Command{
 		Name: "reproducible",
-		Call: "bazel run //bench/reproducible --",
+		Call: "./bazelw run //bench/reproducible --",
 		Summary: "Builds all images again and again, each time under other circumstances, and compares every blob with the first\n" +
 			"build's: a row each. docs/reproducibility.md says what it shows.",
 		Examples: []string{
-			"bazel run //bench/reproducible",
-			"bazel run //bench/reproducible -- --slow",
-			"bazel run //bench/reproducible -- --only=opt,locale",
+			"./bazelw run //bench/reproducible",
+			"./bazelw run //bench/reproducible -- --slow",
+			"./bazelw run //bench/reproducible -- --only=opt,locale",
 		},
 	}
 	var flags bazel.Flags

@@ -18,10 +18,10 @@ func main() { newCommand().Main() }
 func newCommand() *command.Command {
 	return &command.Command{
 		Name: "sizes",
-		Call: "bazel run //bench/sizes --",
+		Call: "./bazelw run //bench/sizes --",
 		Summary: "Prints what pause weighs, its nine binaries and its images, against the budgets and next to what others would have\n" +
 			"built.",
-		Examples: []string{"bazel run //bench/sizes"},
+		Examples: []string{"./bazelw run //bench/sizes"},
 		Run:      func(_ context.Context, _ []string, stdout io.Writer) error { return run(stdout) },
 	}
 }

@@ -18,8 +18,8 @@ import (
 // counter is a command with flags. It prints what it got.
 func counter() *Command {
 	c := &Command{
-		Name: "counter", Call: "bazel run //counter --", Summary: "Counts.", Arguments: "FILE...", Required: []string{"output"},
-		Examples: []string{"bazel run //counter -- --output=o f"},
+		Name: "counter", Call: "./bazelw run //counter --", Summary: "Counts.", Arguments: "FILE...", Required: []string{"output"},
+		Examples: []string{"./bazelw run //counter -- --output=o f"},
 	}
 	output := c.Flags.String("output", "", "`file` to write")
 	count := c.Flags.Int("count", 7, "how `many` to count")
@@ -53,8 +53,8 @@ func TestCommandLines(t *testing.T) {
 		"counter -output o --count 1 f g": {0, "o 1 [] [f g]"},
 		"counter --output o -t x -t y f":  {0, "o 7 [x y] [f]"},
 		"counter --output o -- --count":   {0, "o 7 [] [--count]"},
-		"counter --help":                  {0, "Usage: bazel run //counter -- [FLAGS] FILE...\n\nCounts.\n\nFlags:\n  -count many\n"},
-		"counter --count 1 -h":            {0, "Required: --output\n\nExamples:\n  bazel run //counter -- --output=o f\n\nThe exit code is 0"},
+		"counter --help":                  {0, "Usage: ./bazelw run //counter -- [FLAGS] FILE...\n\nCounts.\n\nFlags:\n  -count many\n"},
+		"counter --count 1 -h":            {0, "Required: --output\n\nExamples:\n  ./bazelw run //counter -- --output=o f\n\nThe exit code is 0"},
 		"counter --cuont=1":               {2, "counter: flag provided but not defined: -cuont; --help lists the flags"},
 		"counter --count=many":            {2, `counter: invalid value "many" for flag -count: parse error`},
 		"counter --output":                {2, "counter: flag needs an argument: -output"},

@@ -21,11 +21,11 @@ func main() { newCommand().Main() }
 func newCommand() *command.Command {
 	c := &command.Command{
 		Name:      "reference",
-		Call:      "bazel build //docs:rules",
+		Call:      "./bazelw build //docs:rules",
 		Arguments: "FILE.bzl...",
 		Summary: "Prints the reference page, in Markdown, of the rules and providers that .bzl files of @pause//tools define: the doc of\n" +
 			"each file, rule, provider, attribute and field. A rule, an attribute or a field without a doc is an error.",
-		Examples: []string{"bazel run //docs:update_rules"},
+		Examples: []string{"./bazelw run //docs:update_rules"},
 	}
 	c.Run = func(_ context.Context, files []string, stdout io.Writer) error {
 		var page strings.Builder
