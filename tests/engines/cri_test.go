@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -218,13 +217,12 @@ func link(t *testing.T, pid proc.PID, name string) string {
 // sandboxConfig is the shipped configuration of the sandbox image for containerd of that major version, with that name for it.
 func sandboxConfig(t *testing.T, major int, name string) string {
 	t.Helper()
-	path := targets.File(t, "PAUSE_CONTAINERD_"+strconv.Itoa(min(major, 2)))
-	shipped, err := os.ReadFile(path)
+	shipped, err := pods.Settings(major)
 	check(t, err)
-	if !strings.Contains(string(shipped), `"`+reference+`"`) {
-		t.Fatalf("%s does not name the image %s", path, reference)
+	if !strings.Contains(shipped, `"`+reference+`"`) {
+		t.Fatalf("what is shipped for containerd %d does not name the image %s", major, reference)
 	}
-	return strings.ReplaceAll(string(shipped), reference, name)
+	return strings.ReplaceAll(shipped, reference, name)
 }
 
 // awaitCondition waits until the engine says that the condition is true.
