@@ -56,7 +56,7 @@ root_is_whole() {
   if [[ ! -f $root/manifest ]] || ! touch -c "$root/manifest" 2>/dev/null; then
     return 1
   fi
-  server=$cache/output_user_root/$(printf %s "$workspace" | md5sum | cut -c 1-32)/server/server.pid.txt
+  server=$root.output/$(printf %s "$workspace" | md5sum | cut -c 1-32)/server/server.pid.txt
   if [[ -e $server && -x $root/rootfs/usr/bin/bazel && -f $root/bazelrc ]] && grep -qsF "$root/" "/proc/$(<"$server")/cmdline"; then
     return 0
   fi

@@ -239,9 +239,13 @@ func (p *preparation) removeOthers() {
 		}
 		if manifest, err := os.Stat(filepath.Join(root, "manifest")); err != nil || time.Since(manifest.ModTime()) > unwanted {
 			_ = removeAll(root)
+			_ = removeAll(root + outputSuffix)
 		}
 	}
 }
+
+// outputSuffix is what the name of the folder with Bazel's output has after the name of the root.
+const outputSuffix = ".output"
 
 func isHex(s string) bool {
 	return strings.Trim(s, "0123456789abcdef") == ""

@@ -161,7 +161,8 @@ func (p *preparation) writeBazelrc(dir, final string) error {
 	fmt.Fprintf(&rc, "startup %q\n", "--server_javabase="+javabase)
 	// The same path inside the root and on the machine, so that links into it work for `bazelw run`, too.
 	fmt.Fprintf(&rc, "startup %q\nstartup --trust_install_base\n", "--install_base="+share)
-	fmt.Fprintf(&rc, "startup %q\n", "--output_user_root="+filepath.Join(p.cache, "output_user_root"))
+	// It goes with the root, because what Bazel has fetched has links into it.
+	fmt.Fprintf(&rc, "startup %q\n", "--output_user_root="+final+outputSuffix)
 	for name, path := range map[string]string{
 		"bazel_features": "tools/features", "bazel_lib": "tools/bazel_lib", "bazel_skylib": "tools/skylib", "platforms": "tools/platforms",
 		"rules_cc": "rules/cc", "rules_java": "rules/java", "rules_license": "rules/license", "rules_proto": "rules/proto",
