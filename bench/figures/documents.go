@@ -78,7 +78,7 @@ func pasted(image v1.Image) (string, error) {
 		return "", err
 	}
 	return code(fmt.Sprintf("echo %s | base64 --decode | gunzip | podman load\n", line[1]) +
-		fmt.Sprintf("podman image inspect --format '{{.Digest}}' pause:1.0.0 # %s\n", digest)), nil
+		fmt.Sprintf("podman image inspect --format '{{.Digest}}' pause:%s # %s\n", os.Getenv("PAUSE_VERSION"), digest)), nil
 }
 
 // code makes text a block of code in Markdown.
