@@ -1,7 +1,6 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -26,6 +25,7 @@ import (
 	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/pods"
 	"example.com/pause/tests/lib/proc"
+	"example.com/pause/tools/layer"
 )
 
 const (
@@ -118,21 +118,15 @@ func (f *fleet) writeImage(archive string) error {
 	if err != nil {
 		return err
 	}
-	var content bytes.Buffer
-	w := tar.NewWriter(&content)
-	header := &tar.Header{Name: strings.TrimPrefix(f.process.Args[0], "/"), Mode: 0o755, Size: int64(len(program))}
-	if err := w.WriteHeader(header); err != nil {
-		return err
-	}
-	_, err = w.Write(program)
-	if err := errors.Join(err, w.Close()); err != nil {
-		return err
-	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil })
+	content, err := layer.Tar(strings.TrimPrefix(f.process.Args[0], "/"), program)
 	if err != nil {
 		return err
 	}
-	image, err := mutate.AppendLayers(empty.Image, layer)
+	files, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
+	if err != nil {
+		return err
+	}
+	image, err := mutate.AppendLayers(empty.Image, files)
 	if err != nil {
 		return err
 	}
