@@ -1,9 +1,0 @@
-// Command ordinary says which Go it was compiled by.
-package main
-
-import (
-	"fmt"
-	"runtime"
-)
-
-func main() { fmt.Println(runtime.Version()) }
