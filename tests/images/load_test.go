@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/targets"
 )
 
@@ -35,9 +36,7 @@ func TestLoad(t *testing.T) {
 					script += "exit 0\n"
 				}
 				script += "exit 1\n"
-				if err := os.WriteFile(filepath.Join(dir, engine), []byte(script), 0o755); err != nil {
-					t.Fatal(err)
-				}
+				need.NoError(t, os.WriteFile(filepath.Join(dir, engine), []byte(script), 0o755))
 			}
 			cmd := exec.CommandContext(t.Context(), program)
 			cmd.Env = append(os.Environ(), "PATH="+dir+":/usr/bin:/bin", "PAUSE_ENGINE="+test.named)

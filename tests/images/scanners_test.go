@@ -23,9 +23,7 @@ import (
 func program(t *testing.T, target targets.Target) []byte {
 	t.Helper()
 	content, err := os.ReadFile(target.Binary(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	return content
 }
 
@@ -33,9 +31,7 @@ func program(t *testing.T, target targets.Target) []byte {
 func put(t *testing.T, name string, content []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, content, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, os.WriteFile(path, content, 0o644))
 	return path
 }
 
@@ -83,9 +79,7 @@ func TestClamAV(t *testing.T) {
 		t.Run(target.Arch, func(t *testing.T) {
 			program := program(t, target)
 			blob, err := layer.Build("pause", program)
-			if err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, err)
 			for name, content := range map[string][]byte{"pause": program, "layer.tar.gz": blob} {
 				if out, code := scan(t, name, content); code != 0 || out != "" {
 					t.Errorf("clamscan of %s exits with %d: %s", name, code, out)
@@ -141,9 +135,7 @@ func TestTar(t *testing.T) {
 	for _, target := range targets.All() {
 		program := program(t, target)
 		blob, err := layer.Build("pause", program)
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		files = append(files, file{string(program), put(t, "layer.tar.gz", blob), target.Arch})
 	}
 	for name, test := range map[string]struct{ pkg, want string }{

@@ -1,4 +1,5 @@
-// Package need lets a test say what it needs from the machine: an engine, a namespace, an emulator, root.
+// Package need lets a test say what it needs to go on: from the machine an engine, a namespace, an emulator, root; and from its own
+// steps that they succeed.
 //
 // What is absent is reported as a skipped test with its reason, so that a passing run never hides what it did not do.
 // With the environment variable PAUSE_REQUIRE_ALL=1, which --config=ci sets, the same absence fails the test.
@@ -36,4 +37,12 @@ func Program(t testing.TB, name, pkg string) string {
 	path, err := exec.LookPath(name)
 	That(t, err == nil, name+" is not on PATH; Debian's package "+pkg+" has it")
 	return path
+}
+
+// NoError fails the test at once if err is not nil.
+func NoError(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }
