@@ -23,6 +23,8 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"example.com/pause/tests/lib/need"
 )
 
 // overlays are the components, each with base alone.
@@ -95,16 +97,16 @@ func kustomize(t *testing.T, kustomization string) resmap.ResMap {
 	disk := filesys.MakeFsInMemory()
 	for _, pattern := range []string{"base/*.yaml", "components/*/*.yaml", "overlays/*/*.yaml"} {
 		files, err := filepath.Glob(pattern)
-		check(t, err)
+		need.NoError(t, err)
 		for _, file := range files {
 			content, err := os.ReadFile(file)
-			check(t, err)
-			check(t, disk.WriteFile("/deploy/"+file, content))
+			need.NoError(t, err)
+			need.NoError(t, disk.WriteFile("/deploy/"+file, content))
 		}
 	}
-	check(t, disk.WriteFile("/kustomization.yaml", []byte(kustomization)))
+	need.NoError(t, disk.WriteFile("/kustomization.yaml", []byte(kustomization)))
 	objects, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, "/")
-	check(t, err)
+	need.NoError(t, err)
 	return objects
 }
 
@@ -114,7 +116,7 @@ func read(t *testing.T, objects resmap.ResMap) *resources {
 	var r resources
 	for _, object := range objects.Resources() {
 		text, err := object.MarshalJSON()
-		check(t, err)
+		need.NoError(t, err)
 		if err := r.add(text); err != nil {
 			t.Errorf("%s: %v", object.CurId(), err)
 		}
@@ -126,7 +128,7 @@ func read(t *testing.T, objects resmap.ResMap) *resources {
 func page(t *testing.T, folder string) *resources {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "docs", "deploy.md"))
-	check(t, err)
+	need.NoError(t, err)
 	for block := range strings.SplitSeq(string(text), "\n\n") {
 		if strings.HasPrefix(block, "    apiVersion: kustomize.config.k8s.io/") && slices.Contains(strings.Fields(block), "deploy/"+folder) {
 			return read(t, kustomize(t, strings.ReplaceAll(block, "\n    ", "\n")[len("    "):]))
@@ -134,13 +136,6 @@ func page(t *testing.T, folder string) *resources {
 	}
 	t.Fatalf("docs/deploy.md has no kustomization of deploy/%s", folder)
 	return nil
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // TestValid: every object is of a kind that is known, has no field that Kubernetes does not know and none of a wrong type,
@@ -187,9 +182,7 @@ func TestStrict(t *testing.T) {
 // rules of the newest release that the library knows.
 func TestRestricted(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	each(t, func(t *testing.T, _ string, r *resources) {
 		if got := r.namespace.Labels[api.EnforceLevelLabel]; got != string(api.LevelRestricted) {
@@ -343,7 +336,7 @@ func TestBeside(t *testing.T) {
 		kustomize(t, "resources: [deploy/overlays/placeholder, deploy/"+folder+"]\n")
 		for _, pair := range [][2]*appsv1.Deployment{{&placeholder, &r.deployment}, {&r.deployment, &placeholder}} {
 			selector, err := metav1.LabelSelectorAsSelector(pair[0].Spec.Selector)
-			check(t, err)
+			need.NoError(t, err)
 			if selector.Matches(labels.Set(pair[1].Spec.Template.Labels)) {
 				t.Errorf("%s selects the pods of %s", pair[0].Name, pair[1].Name)
 			}
@@ -390,7 +383,7 @@ func TestSandbox(t *testing.T) {
 	} {
 		t.Run(file, func(t *testing.T) {
 			content, err := os.ReadFile(filepath.Join("sandbox", file))
-			check(t, err)
+			need.NoError(t, err)
 			var got []string // without comments, indentation and empty lines
 			for line := range strings.Lines(string(content)) {
 				if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {

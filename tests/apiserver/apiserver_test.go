@@ -15,6 +15,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"example.com/pause/tests/lib/need"
 )
 
 // deploy is the folder of the manifests, as seen from this test's own.
@@ -106,13 +108,9 @@ func (c *cluster) pod(t *testing.T) *corev1.Pod {
 func write(t *testing.T, pod *corev1.Pod) string {
 	t.Helper()
 	text, err := json.Marshal(pod)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "pod.json")
-	if err := os.WriteFile(path, text, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, os.WriteFile(path, text, 0o644))
 	return path
 }
 
@@ -125,12 +123,8 @@ func combine(t *testing.T, manifests string, components ...string) string {
 		kustomization += "  - ../components/" + component + "\n"
 	}
 	dir := filepath.Join(manifests, strings.Join(components, "-"))
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(kustomization), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, os.Mkdir(dir, 0o755))
+	need.NoError(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(kustomization), 0o644))
 	return dir
 }
 
@@ -146,16 +140,10 @@ func copyManifests(t *testing.T) string {
 		}
 		for _, file := range files {
 			content, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, err)
 			to := filepath.Join(dir, strings.TrimPrefix(file, deploy))
-			if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(to, content, 0o644); err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
+			need.NoError(t, os.WriteFile(to, content, 0o644))
 		}
 	}
 	return dir

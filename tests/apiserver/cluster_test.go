@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"example.com/pause/tests/lib/background"
+	"example.com/pause/tests/lib/need"
 )
 
 // envAssets is the environment variable that names the folder of the programs.
@@ -43,9 +44,7 @@ func startCluster(t *testing.T, assets string) *cluster {
 	token := rand.Text()
 	tokens, key, certs := filepath.Join(dir, "tokens.csv"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "certs")
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	c := &cluster{filepath.Join(assets, "kubectl"), filepath.Join(dir, "kubeconfig")}
 	for path, content := range map[string]string{
 		tokens: token + ",test,test,system:masters\n",
@@ -64,9 +63,7 @@ contexts:
 current-context: test
 `, secure, filepath.Join(certs, "apiserver.crt"), token),
 	} {
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 	}
 	server := background.Daemon(t, filepath.Join(assets, "kube-apiserver"),
 		"--etcd-servers="+scheme+client, "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port="+secure,
@@ -86,14 +83,10 @@ current-context: test
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	defer l.Close()
 	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	return port
 }
 

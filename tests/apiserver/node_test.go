@@ -62,9 +62,7 @@ func TestNode(t *testing.T) {
 				t.Fatalf("%s\n%s", out, c.must(t, "get", "events", in))
 			}
 			var list corev1.PodList
-			if err := json.Unmarshal([]byte(c.must(t, "get", "pods", in, "--output", "json")), &list); err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, json.Unmarshal([]byte(c.must(t, "get", "pods", in, "--output", "json")), &list))
 			for _, pod := range list.Items {
 				if pod.Status.Phase != corev1.PodRunning || pod.Status.PodIP == "" || pod.Status.ContainerStatuses[0].RestartCount != 0 {
 					t.Errorf("pod %s is %+v; want it running, with an address, never restarted", pod.Name, pod.Status)
@@ -89,14 +87,14 @@ func TestNode(t *testing.T) {
 func released(t *testing.T, manifests, folder, digest string) string {
 	t.Helper()
 	inner, err := filepath.Rel(manifests, folder)
-	check(t, err)
+	need.NoError(t, err)
 	dir := filepath.Join(manifests, "released-"+filepath.Base(folder))
-	check(t, os.Mkdir(dir, 0o755))
+	need.NoError(t, os.Mkdir(dir, 0o755))
 	text := fmt.Sprintf(`resources: [../%s]
 images: [{name: registry.example.com/pause, digest: %q}]
 replicas: [{name: pause, count: %d}]
 `, inner, digest, replicas)
-	check(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o644))
+	need.NoError(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o644))
 	return dir
 }
 
@@ -110,25 +108,25 @@ func startNode(t *testing.T, c *cluster, assets string) (digest string) {
 	need.Program(t, "crun", "crun")
 	need.That(t, pods.Plugins() != "", "no CNI plugins; Debian's package containernetworking-plugins has them")
 	_, major, err := pods.Version(containerd)
-	check(t, err)
+	need.NoError(t, err)
 	sandbox, err := pods.Settings(major)
-	check(t, err)
+	need.NoError(t, err)
 	// It goes with the namespaces: the kubelet mounts its folder on itself, and leaves that.
 	dir := filepath.Join(enclosed.WorkDir, "node")
 	config := pods.Config{Dir: dir, Sandbox: sandbox}
-	check(t, os.MkdirAll(dir, 0o755))
+	need.NoError(t, os.MkdirAll(dir, 0o755))
 	config.Runtime, err = pods.WithoutCgroups(dir)
-	check(t, err)
+	need.NoError(t, err)
 	path, err := config.Write(major)
-	check(t, err)
-	check(t, config.AddNetwork())
+	need.NoError(t, err)
+	need.NoError(t, config.AddNetwork())
 	background.Daemon(t, containerd, "--config", path)
 	client, err := pods.Dial(config.Socket())
-	check(t, err)
+	need.NoError(t, err)
 	t.Cleanup(func() { client.Close() })
 	ctx, cancel := context.WithTimeout(t.Context(), background.Patience)
 	defer cancel()
-	check(t, client.AwaitCondition(ctx, cri.NetworkReady))
+	need.NoError(t, client.AwaitCondition(ctx, cri.NetworkReady))
 
 	images := func(args ...string) string {
 		out, err := exec.Command(ctr, append([]string{"--address", config.Socket(), "--namespace", "k8s.io", "images"}, args...)...).Output()
@@ -159,20 +157,20 @@ func kubeletArgs(t *testing.T, c *cluster, engine pods.Config) []string {
 	t.Helper()
 	dir := filepath.Join(engine.Dir, "kubelet")
 	profiles := filepath.Join(dir, "seccomp")
-	check(t, os.MkdirAll(profiles, 0o755))
+	need.NoError(t, os.MkdirAll(profiles, 0o755))
 	profile, err := os.ReadFile(targets.File(t, "PAUSE_SECCOMP"))
-	check(t, err)
-	check(t, os.WriteFile(filepath.Join(profiles, "pause.json"), profile, 0o644))
+	need.NoError(t, err)
+	need.NoError(t, os.WriteFile(filepath.Join(profiles, "pause.json"), profile, 0o644))
 	// It logs below /var/log, whatever it is told.
-	check(t, jail.Scratch("/var/log"))
+	need.NoError(t, jail.Scratch("/var/log"))
 	// It sets these for the whole machine, unless they are set: it is told that they are.
 	for name, value := range map[string]string{
 		"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1",
 		"kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",
 	} {
 		file := filepath.Join(dir, filepath.Base(name))
-		check(t, os.WriteFile(file, []byte(value+"\n"), 0o644))
-		check(t, unix.Mount(file, filepath.Join("/proc/sys", name), "", unix.MS_BIND, ""))
+		need.NoError(t, os.WriteFile(file, []byte(value+"\n"), 0o644))
+		need.NoError(t, unix.Mount(file, filepath.Join("/proc/sys", name), "", unix.MS_BIND, ""))
 	}
 	// Without cgroups of its own, because not every machine has all controllers in cgroup 2; and however full the disk is.
 	config := fmt.Sprintf(`apiVersion: kubelet.config.k8s.io/v1beta1
@@ -192,16 +190,9 @@ resolvConf: ""
 evictionHard: {memory.available: "0%%", nodefs.available: "0%%", nodefs.inodesFree: "0%%", imagefs.available: "0%%"}
 `, engine.Socket(), freePort(t), dir)
 	file := filepath.Join(dir, "config.yaml")
-	check(t, os.WriteFile(file, []byte(config), 0o644))
+	need.NoError(t, os.WriteFile(file, []byte(config), 0o644))
 	return []string{
 		"--config=" + file, "--kubeconfig=" + c.kubeconfig, "--root-dir=" + dir, "--cert-dir=" + filepath.Join(dir, "pki"),
 		"--hostname-override=node", "--node-ip=" + enclosed.Address,
-	}
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -271,9 +271,7 @@ func TestWorkspace(t *testing.T) {
 	dir, path := checkout(t, map[string]string{"bazel": bazel(version)})
 	at, name := filepath.Split(dir)
 	for link, target := range map[string]string{"near": "bazelw", "sub/far": "../near"} {
-		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.Symlink(target, filepath.Join(dir, link)))
 	}
 	for _, test := range []struct{ in, call string }{
 		{at, "CDPATH=. " + name + "/bazelw"},
@@ -380,9 +378,7 @@ func TestSealed(t *testing.T) {
 			if len(test.env) == 2 {
 				writeFile(t, filepath.Join(path, "bazelisk"), bazel("9.0.0"))
 			}
-			if err := os.Remove(filepath.Join(dir, "calls")); err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, os.Remove(filepath.Join(dir, "calls")))
 			code, stdout, stderr := call(t, dir, env, test.args...)
 			if code != test.code {
 				t.Errorf("exit code %d, want %d", code, test.code)
@@ -404,9 +400,7 @@ func TestSealed(t *testing.T) {
 func checkout(t *testing.T, programs map[string]string) (dir, path string) {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	path = filepath.Join(dir, "programs")
 	files := map[string]string{
 		".bazelversion": version + "\n", "go.mod": "module m\n\ngo 1.26.0\n", "MODULE.bazel": "",
@@ -414,9 +408,7 @@ func checkout(t *testing.T, programs map[string]string) (dir, path string) {
 	}
 	for _, name := range []string{".gitattributes", "bazelw", "sealed/bazelw.sh"} {
 		content, err := os.ReadFile(filepath.Join(root, name))
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		files[name] = string(content)
 	}
 	for name, content := range machine {
@@ -435,9 +427,7 @@ func checkout(t *testing.T, programs map[string]string) (dir, path string) {
 	for _, tool := range tools {
 		// Not every system has all of them; bazelw does without.
 		if found, err := exec.LookPath(tool); err == nil {
-			if err := os.Symlink(found, filepath.Join(path, tool)); err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, os.Symlink(found, filepath.Join(path, tool)))
 		}
 	}
 	return dir, path
@@ -446,12 +436,8 @@ func checkout(t *testing.T, programs map[string]string) (dir, path string) {
 // writeFile writes a program, and the folders above it.
 func writeFile(t *testing.T, name, content string) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, []byte(content), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
+	need.NoError(t, os.WriteFile(name, []byte(content), 0o755))
 }
 
 // command is bazelw in the folder sub of the checkout, with a home folder that is not there yet, and "input" on standard input.

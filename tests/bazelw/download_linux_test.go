@@ -30,9 +30,7 @@ func TestProgress(t *testing.T) {
 	dir, path := checkout(t, map[string]string{"bazelisk": slow + bazel(version)})
 	terminal, name := openTerminal(t)
 	stderr, err := os.OpenFile(name, os.O_WRONLY|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	cmd := command(t, dir, []string{"PATH=" + path}, "info")
 	cmd.Stderr = stderr
 	err = cmd.Run()
@@ -54,12 +52,8 @@ func openTerminal(t *testing.T) (*os.File, string) {
 	need.That(t, err == nil, "there are no pseudo-terminals: /dev/ptmx cannot be opened")
 	t.Cleanup(func() { terminal.Close() })
 	fd := int(terminal.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
 	number, err := unix.IoctlGetUint32(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	return terminal, fmt.Sprintf("/dev/pts/%d", number)
 }

@@ -42,16 +42,16 @@ func startContainerd(t *testing.T, sandbox string) *containerd {
 	ctr := need.Program(t, "ctr", "containerd")
 	need.Program(t, "runc", "runc")
 	_, major, err := pods.Version(program)
-	check(t, err)
+	need.NoError(t, err)
 	d := &containerd{Config: pods.Config{Dir: temp(t)}, major: major, ctr: ctr, runs: new(int)}
 	if sandbox != "" {
 		d.Sandbox = sandboxConfig(t, major, sandbox)
 		need.Program(t, "crun", "crun")
 		d.Runtime, err = pods.WithoutCgroups(d.Dir)
-		check(t, err)
+		need.NoError(t, err)
 	}
 	path, err := d.Write(major)
-	check(t, err)
+	need.NoError(t, err)
 	daemon(t, d.Socket(), program, "--config", path)
 	return d
 }

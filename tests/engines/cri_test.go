@@ -31,7 +31,7 @@ func TestSandbox(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), background.Patience)
 	defer cancel()
 	image, err := k.AwaitImage(ctx)
-	check(t, err)
+	need.NoError(t, err)
 
 	if d.major >= 2 { // before, pinning takes a label
 		t.Run("Pinned", func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestSandbox(t *testing.T) {
 			t.Run(network.name+"/"+seccomp.name, func(t *testing.T) {
 				if network.mode == cri.NamespaceMode_POD {
 					need.That(t, plugins != "", "no CNI plugins; Debian's package containernetworking-plugins has them")
-					check(t, d.AddNetwork())
+					need.NoError(t, d.AddNetwork())
 					k.awaitCondition(t, cri.NetworkReady)
 				}
 				k.pod(t, network.mode, seccomp.profile)
@@ -76,7 +76,7 @@ type kubelet struct {
 func (d *containerd) kubelet(t *testing.T) kubelet {
 	t.Helper()
 	client, err := pods.Dial(d.Socket())
-	check(t, err)
+	need.NoError(t, err)
 	t.Cleanup(func() { client.Close() })
 	k := kubelet{client, temp(t)}
 	k.awaitCondition(t, cri.RuntimeReady)
@@ -190,7 +190,7 @@ func checkSandbox(t *testing.T, pid proc.PID) {
 func (k kubelet) podStatus(t *testing.T, id string) (*cri.PodSandboxStatus, proc.PID) {
 	t.Helper()
 	status, pid, err := k.Pod(t.Context(), id)
-	check(t, err)
+	need.NoError(t, err)
 	return status, pid
 }
 
@@ -202,7 +202,7 @@ func (k kubelet) containerStatus(t *testing.T, id string) (*cri.ContainerStatus,
 		t.Fatal("ContainerStatus: ", err)
 	}
 	pid, err := pods.PID(answer.Info)
-	check(t, err)
+	need.NoError(t, err)
 	return answer.Status, pid
 }
 
@@ -210,7 +210,7 @@ func (k kubelet) containerStatus(t *testing.T, id string) (*cri.ContainerStatus,
 func link(t *testing.T, pid proc.PID, name string) string {
 	t.Helper()
 	target, err := os.Readlink(pid.Path(name))
-	check(t, err)
+	need.NoError(t, err)
 	return target
 }
 
@@ -218,7 +218,7 @@ func link(t *testing.T, pid proc.PID, name string) string {
 func sandboxConfig(t *testing.T, major int, name string) string {
 	t.Helper()
 	shipped, err := pods.Settings(major)
-	check(t, err)
+	need.NoError(t, err)
 	if !strings.Contains(shipped, `"`+reference+`"`) {
 		t.Fatalf("what is shipped for containerd %d does not name the image %s", major, reference)
 	}
@@ -230,5 +230,5 @@ func (k kubelet) awaitCondition(t *testing.T, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), background.Patience)
 	defer cancel()
-	check(t, k.AwaitCondition(ctx, name))
+	need.NoError(t, k.AwaitCondition(ctx, name))
 }

@@ -27,9 +27,9 @@ func layout(t *testing.T) string {
 func digest(t *testing.T) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(layout(t), "index.json"))
-	check(t, err)
+	need.NoError(t, err)
 	var index struct{ Manifests []struct{ Digest string } }
-	check(t, json.Unmarshal(content, &index))
+	need.NoError(t, json.Unmarshal(content, &index))
 	if len(index.Manifests) != 1 {
 		t.Fatalf("the layout has %d manifests, want 1", len(index.Manifests))
 	}
@@ -40,17 +40,17 @@ func digest(t *testing.T) string {
 func hostDigest(t *testing.T) string {
 	t.Helper()
 	image, err := bundle.Image(layout(t))
-	check(t, err)
+	need.NoError(t, err)
 	digest, err := image.Digest()
-	check(t, err)
+	need.NoError(t, err)
 	return digest.String()
 }
 
 // unpack writes the image's files into the new folder root and returns what it says to start.
 func unpack(t *testing.T, root string) bundle.Process {
 	t.Helper()
-	check(t, os.Mkdir(root, 0o755))
+	need.NoError(t, os.Mkdir(root, 0o755))
 	process, err := bundle.Unpack(layout(t), root)
-	check(t, err)
+	need.NoError(t, err)
 	return process
 }

@@ -78,7 +78,7 @@ func TestNode(t *testing.T) {
 			})
 			t.Run("Removed", func(t *testing.T) {
 				_, err := k.Images.RemoveImage(t.Context(), &cri.RemoveImageRequest{Image: &cri.ImageSpec{Image: name}})
-				check(t, err)
+				need.NoError(t, err)
 				k.checkRepair(t, d, repair, name)
 			})
 		})
@@ -126,7 +126,7 @@ func TestNodeFiles(t *testing.T) {
 		}
 		if strings.HasSuffix(file.Path, ".tar") {
 			archive, err := os.ReadFile(targets.File(t, "PAUSE_NODE_ARCHIVE"))
-			check(t, err)
+			need.NoError(t, err)
 			if !bytes.Equal(file.decode(t), archive) {
 				t.Errorf("%s is not the archive", file.Path)
 			}
@@ -143,16 +143,16 @@ func TestNodeErrors(t *testing.T) {
 	dir := temp(t)
 	hangs := filepath.Join(dir, "hangs")
 	listener, err := net.Listen("unix", hangs)
-	check(t, err)
+	need.NoError(t, err)
 	t.Cleanup(func() { listener.Close() })
 	archive, err := os.ReadFile(installed.args[1])
-	check(t, err)
+	need.NoError(t, err)
 	empty, short := filepath.Join(dir, "empty"), filepath.Join(dir, "short.tar")
-	check(t, errors.Join(os.Mkdir(empty, 0o755), os.WriteFile(short, archive[:len(archive)/2], 0o644)))
+	need.NoError(t, errors.Join(os.Mkdir(empty, 0o755), os.WriteFile(short, archive[:len(archive)/2], 0o644)))
 	containerd := filepath.Join(dir, "containerd")
 	program, err := exec.LookPath("containerd")
-	check(t, err)
-	check(t, errors.Join(os.Mkdir(containerd, 0o755), os.Symlink(program, filepath.Join(containerd, "containerd"))))
+	need.NoError(t, err)
+	need.NoError(t, errors.Join(os.Mkdir(containerd, 0o755), os.Symlink(program, filepath.Join(containerd, "containerd"))))
 	sandbox := func(name string) string { return "CONTAINERD_CONFIG=" + d.configWith(t, name) }
 	foreign := "registry.example.com/pause@sha256:" + strings.Repeat("0", 64)
 
@@ -191,9 +191,9 @@ func TestNodeErrors(t *testing.T) {
 	}
 	t.Run("read-only disk", func(t *testing.T) {
 		content := filepath.Join(d.Dir, "root", "io.containerd.content.v1.content", "ingest")
-		check(t, os.MkdirAll(content, 0o755))
-		check(t, unix.Mount("tmpfs", content, "tmpfs", unix.MS_RDONLY, ""))
-		t.Cleanup(func() { check(t, unix.Unmount(content, 0)) })
+		need.NoError(t, os.MkdirAll(content, 0o755))
+		need.NoError(t, unix.Mount("tmpfs", content, "tmpfs", unix.MS_RDONLY, ""))
+		t.Cleanup(func() { need.NoError(t, unix.Unmount(content, 0)) })
 		installed.checkError(t, "read-only file system")
 	})
 }
@@ -212,18 +212,18 @@ func installNode(t *testing.T) nodeCommand {
 	config := readCloudInit(t)
 	for _, file := range config.Files {
 		mode, err := strconv.ParseUint(file.Permissions, 8, 9)
-		check(t, err)
+		need.NoError(t, err)
 		path := filepath.Join(root, file.Path)
-		check(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, file.decode(t), os.FileMode(mode))))
+		need.NoError(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, file.decode(t), os.FileMode(mode))))
 	}
 	for _, command := range config.Commands {
 		for _, unit := range strings.Fields(command)[3:] { // systemctl enable --now
 			_, err := os.Stat(filepath.Join(root, "/etc/systemd/system", unit))
-			check(t, err)
+			need.NoError(t, err)
 		}
 	}
 	unit, err := os.ReadFile(filepath.Join(root, "/etc/systemd/system/sandbox-image.service"))
-	check(t, err)
+	need.NoError(t, err)
 	var command nodeCommand
 	for line := range strings.Lines(string(unit)) {
 		if words, ok := strings.CutPrefix(line, "ExecStart="); ok {
@@ -263,11 +263,11 @@ func (f nodeFile) decode(t *testing.T) []byte {
 		return []byte(f.Content)
 	case "gzip+base64":
 		packed, err := base64.StdEncoding.DecodeString(f.Content)
-		check(t, err)
+		need.NoError(t, err)
 		reader, err := gzip.NewReader(bytes.NewReader(packed))
-		check(t, err)
+		need.NoError(t, err)
 		content, err := io.ReadAll(reader)
-		check(t, err)
+		need.NoError(t, err)
 		return content
 	}
 	t.Fatalf("%s has the encoding %q", f.Path, f.Encoding)
@@ -278,10 +278,10 @@ func (f nodeFile) decode(t *testing.T) []byte {
 func readYAML(t *testing.T, env string, value any) {
 	t.Helper()
 	content, err := os.ReadFile(targets.File(t, env))
-	check(t, err)
+	need.NoError(t, err)
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	decoder.KnownFields(true)
-	check(t, decoder.Decode(value))
+	need.NoError(t, decoder.Decode(value))
 }
 
 // run runs the command and returns its standard output and its standard error.
@@ -326,7 +326,7 @@ func (d *containerd) nodeEnv() []string {
 func (d *containerd) configWith(t *testing.T, sandbox string) string {
 	t.Helper()
 	path, err := pods.Config{Dir: temp(t), Sandbox: sandboxConfig(t, d.major, sandbox)}.Write(d.major)
-	check(t, err)
+	need.NoError(t, err)
 	return path
 }
 
@@ -362,10 +362,10 @@ func (d *containerd) checkImage(t *testing.T, name, digest string) {
 func (d *containerd) pins(t *testing.T) bool {
 	t.Helper()
 	version, _, err := pods.Version(need.Program(t, "containerd", "containerd"))
-	check(t, err)
+	need.NoError(t, err)
 	var major, minor, patch int
 	_, err = fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch)
-	check(t, err)
+	need.NoError(t, err)
 	return major > 1 || minor > 7 || minor == 7 && patch >= 3 || minor == 6 && patch >= 22
 }
 
@@ -373,7 +373,7 @@ func (d *containerd) pins(t *testing.T) bool {
 func (k kubelet) status(t *testing.T, name string) *cri.Image {
 	t.Helper()
 	answer, err := k.Images.ImageStatus(t.Context(), &cri.ImageStatusRequest{Image: &cri.ImageSpec{Image: name}})
-	check(t, err)
+	need.NoError(t, err)
 	return answer.Image
 }
 
@@ -392,11 +392,11 @@ func (k kubelet) awaitRepaired(t *testing.T, d *containerd, name string) {
 func (k kubelet) collect(t *testing.T) {
 	t.Helper()
 	list, err := k.Images.ListImages(t.Context(), &cri.ListImagesRequest{})
-	check(t, err)
+	need.NoError(t, err)
 	for _, image := range list.Images {
 		if !image.Pinned {
 			_, err := k.Images.RemoveImage(t.Context(), &cri.RemoveImageRequest{Image: &cri.ImageSpec{Image: image.Id}})
-			check(t, err)
+			need.NoError(t, err)
 		}
 	}
 }

@@ -50,11 +50,11 @@ func TestPodmanBuild(t *testing.T) {
 	e, policy := podman(t)
 	dir := temp(t)
 	base, err := filepath.EvalSymlinks(targets.File(t, "PAUSE_DERIVED"))
-	check(t, err)
+	need.NoError(t, err)
 	for name, content := range map[string]string{
 		"Containerfile": "FROM oci:" + base + "\nCOPY one /one\nCOPY two /two\n", "one": "1", "two": "2",
 	} {
-		check(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644))
+		need.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644))
 	}
 	e.run(t, slices.Concat([]string{"build", "--layers", "--tag", reference}, policy, []string{dir})...)
 	if layers := e.run(t, "image", "inspect", "--format", "{{len .RootFS.Layers}}", reference); layers != "4" {
@@ -74,7 +74,7 @@ func podman(t *testing.T) (e cli, policy []string) {
 	dir := temp(t)
 	// Without a policy podman takes no image, and the machine's own may be missing or forbid this one.
 	file := filepath.Join(dir, "policy.json")
-	check(t, os.WriteFile(file, []byte(`{"default": [{"type": "insecureAcceptAnything"}]}`), 0o644))
+	need.NoError(t, os.WriteFile(file, []byte(`{"default": [{"type": "insecureAcceptAnything"}]}`), 0o644))
 	return cli{program: program, flags: []string{
 		"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "runroot"), "--tmpdir", filepath.Join(dir, "tmp"),
 		"--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none", "--runtime", "crun",
@@ -96,7 +96,7 @@ func TestDocker(t *testing.T) {
 	socket := filepath.Join(dir, "sock")
 	// The machine's own configuration must not have a say.
 	config := filepath.Join(dir, "daemon.json")
-	check(t, os.WriteFile(config, []byte("{}"), 0o644))
+	need.NoError(t, os.WriteFile(config, []byte("{}"), 0o644))
 	daemon(t, socket, program, "--config-file", config, "--host", "unix://"+socket,
 		"--data-root", filepath.Join(dir, "root"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"),
 		"--storage-driver", "vfs", "--bridge", "none", "--iptables=false", "--ip-forward=false")
@@ -173,12 +173,12 @@ func (e cli) start(t *testing.T, profile string) container {
 	id := e.create(t, profile)
 	e.run(t, "start", id)
 	pid, err := strconv.Atoi(e.run(t, "inspect", "--format", "{{.State.Pid}}", id))
-	check(t, err)
+	need.NoError(t, err)
 	return container{pid: proc.PID(pid), stop: func(t *testing.T) int {
 		t.Helper()
 		e.run(t, "stop", id)
 		code, err := strconv.Atoi(e.run(t, "wait", id))
-		check(t, err)
+		need.NoError(t, err)
 		return code
 	}}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"example.com/pause/tests/lib/background"
+	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/proc"
 	"example.com/pause/tests/lib/targets"
 )
@@ -21,7 +22,7 @@ import (
 func temp(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(workDir, "")
-	check(t, err)
+	need.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
 }
@@ -34,7 +35,7 @@ func awaitSleep(t *testing.T, pid proc.PID) {
 	if !ok {
 		t.Fatal("tests/lib/targets does not know this machine's architecture")
 	}
-	check(t, pid.AwaitSleep(host.Sleep()))
+	need.NoError(t, pid.AwaitSleep(host.Sleep()))
 }
 
 // checkProcess checks what the engine made of the image and of the options: it is the image's program that runs, once,
@@ -71,7 +72,7 @@ func checkProcess(t *testing.T, pid proc.PID, filtered bool) {
 func checkStatus(t *testing.T, pid proc.PID, want map[string]string) map[string]string {
 	t.Helper()
 	status, err := pid.Status()
-	check(t, err)
+	need.NoError(t, err)
 	for field, value := range want {
 		if status[field] != value {
 			t.Errorf("%s of the process is %q, want %q", field, status[field], value)
@@ -86,9 +87,9 @@ func checkProgram(t *testing.T, pid proc.PID) {
 	root := filepath.Join(temp(t), "root")
 	process := unpack(t, root)
 	want, err := os.ReadFile(filepath.Join(root, process.Args[0]))
-	check(t, err)
+	need.NoError(t, err)
 	got, err := os.ReadFile(pid.Path("exe"))
-	check(t, err)
+	need.NoError(t, err)
 	if !bytes.Equal(got, want) {
 		t.Errorf("the process runs a program of %d bytes, not the image's of %d bytes", len(got), len(want))
 	}
@@ -101,19 +102,12 @@ func checkReaps(t *testing.T, pid proc.PID) {
 	// The inner shell starts its last command in the background and ends: that makes the orphan. Its standard output
 	// must not be the pipe that is read until the last writer is gone.
 	run(t, "nsenter", "--target", strconv.Itoa(int(pid)), "--pid", "sh", "-c", `sh -c "sleep 1000 >/dev/null 2>&1 &"`)
-	check(t, pid.AwaitChildren(1))
+	need.NoError(t, pid.AwaitChildren(1))
 	orphans, err := pid.Children()
-	check(t, err)
-	check(t, syscall.Kill(int(orphans[0]), syscall.SIGKILL))
-	check(t, pid.AwaitChildren(0))
+	need.NoError(t, err)
+	need.NoError(t, syscall.Kill(int(orphans[0]), syscall.SIGKILL))
+	need.NoError(t, pid.AwaitChildren(0))
 	awaitSleep(t, pid)
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // run runs a command that must succeed, and returns what it printed on standard output.

@@ -71,11 +71,11 @@ func (r ociRuntime) bundle(t *testing.T, profile string, args ...string) string 
 	spec := bundle.Config(bundle.Options{Process: process, Root: "rootfs", Netns: true, Cgroup: "/pause", Proc: true})
 	if profile != "" {
 		content, err := os.ReadFile(profile)
-		check(t, err)
-		check(t, json.Unmarshal(content, &spec.Linux.Seccomp))
+		need.NoError(t, err)
+		need.NoError(t, json.Unmarshal(content, &spec.Linux.Seccomp))
 	}
 	content, err := json.Marshal(spec)
-	check(t, err)
-	check(t, os.WriteFile(filepath.Join(dir, "config.json"), content, 0o644))
+	need.NoError(t, err)
+	need.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), content, 0o644))
 	return dir
 }

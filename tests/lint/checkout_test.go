@@ -31,9 +31,7 @@ func checkout(t testing.TB) string {
 	if err == nil {
 		path, err = filepath.EvalSymlinks(path)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	root := filepath.Dir(path)
 	if _, err := os.Stat(filepath.Join(root, "MODULE.bazel")); err != nil {
 		t.Fatalf("no MODULE.bazel in %s: this test needs the source tree itself, so it cannot run remotely", root)
@@ -50,9 +48,7 @@ func tracked(t testing.TB) map[string][]byte {
 	_, err := os.Stat(filepath.Join(root, ".git"))
 	need.That(t, err == nil, "the tree is no git checkout, so there is no telling which files belong to it")
 	names, err := format.Files(t.Context(), root)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	if len(names) < 50 {
 		t.Fatalf("only %d files found in %s", len(names), root)
 	}
@@ -67,8 +63,6 @@ func tracked(t testing.TB) map[string][]byte {
 func read(t testing.TB, name string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(checkout(t), name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	return content
 }

@@ -24,16 +24,12 @@ func TestFormatted(t *testing.T) {
 	t.Parallel()
 	files := tracked(t)
 	module, err := format.ReadModule(checkout(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	for name, content := range files {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			formatted, findings, err := format.File(name, content, module)
-			if err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, err)
 			for _, finding := range findings {
 				t.Error(finding)
 			}
@@ -94,17 +90,11 @@ func TestWorkflows(t *testing.T) {
 	}
 	var out bytes.Buffer
 	linter, err := actionlint.NewLinter(&out, &actionlint.LinterOptions{Shellcheck: shellcheck, WorkingDir: root, Oneline: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	project, err := actionlint.NewProject(root)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	found, err := linter.LintFiles(workflows, project)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	if len(found) > 0 {
 		t.Errorf("%d findings:\n%s", len(found), out.String())
 	}

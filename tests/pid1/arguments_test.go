@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/pid1"
 )
 
@@ -18,7 +19,7 @@ var versionLine = regexp.MustCompile(`^pause [0-9A-Za-z][0-9A-Za-z.+_-]*\n$`)
 func readAll(t *testing.T, r io.Reader) string {
 	t.Helper()
 	text, err := io.ReadAll(r)
-	check(t, err)
+	need.NoError(t, err)
 	return string(text)
 }
 
@@ -26,13 +27,13 @@ func readAll(t *testing.T, r io.Reader) string {
 func printed(t *testing.T, spec pid1.Spec) string {
 	t.Helper()
 	read, write, err := os.Pipe()
-	check(t, err)
+	need.NoError(t, err)
 	defer read.Close()
 	defer write.Close()
 	spec.Stdout = write
 	p := start(t, spec)
 	exits(t, p, 0)
-	check(t, write.Close())
+	need.NoError(t, write.Close())
 	return readAll(t, read)
 }
 
@@ -63,7 +64,7 @@ func TestVersionNotWritten(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				stdout, err := open()
-				check(t, err)
+				need.NoError(t, err)
 				defer stdout.Close()
 				fails(t, start(t, pid1.Spec{Argv: []string{s.bin, "-v"}, Stdout: stdout}))
 			})
@@ -95,7 +96,7 @@ func TestOtherArguments(t *testing.T) {
 		for name, argv := range cases {
 			t.Run(name, func(t *testing.T) {
 				p := s.asleep(t, s.spec(argv...))
-				check(t, p.Signal(unix.SIGTERM))
+				need.NoError(t, p.Signal(unix.SIGTERM))
 				exits(t, p, 0)
 			})
 		}
@@ -106,7 +107,7 @@ func TestOtherArguments(t *testing.T) {
 func TestNoArguments(t *testing.T) {
 	native(t, func(t *testing.T, s subject) {
 		p := s.asleep(t, pid1.Spec{Path: s.bin, Argv: []string{s.bin}, Scene: &pid1.Scene{NoArgv: true}})
-		check(t, p.Signal(unix.SIGTERM))
+		need.NoError(t, p.Signal(unix.SIGTERM))
 		exits(t, p, 0)
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/pid1"
 	"example.com/pause/tests/lib/targets"
 )
@@ -48,7 +49,7 @@ func (s subject) makesCalls(t *testing.T, argv, want []string, each func(pid1.St
 		seen[s.CallName(halt.Call)] = true
 		return each(halt)
 	})
-	check(t, err)
+	need.NoError(t, err)
 	if !status.Exited() || status.ExitStatus() != 0 {
 		t.Fatalf("got %s; want exit status 0", describe(status))
 	}
@@ -72,7 +73,7 @@ func (s subject) filter(otherwise uint32, rules ...pid1.Rule) []unix.SockFilter 
 func TestShippedProfile(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(targets.File(t, "PAUSE_SECCOMP"))
-	check(t, err)
+	need.NoError(t, err)
 	var profile struct {
 		DefaultAction string `json:"defaultAction"`
 		Syscalls      []struct {
@@ -81,7 +82,7 @@ func TestShippedProfile(t *testing.T) {
 			Action  string   `json:"action"`
 		} `json:"syscalls"`
 	}
-	check(t, json.Unmarshal(text, &profile))
+	need.NoError(t, json.Unmarshal(text, &profile))
 	if profile.DefaultAction == "SCMP_ACT_ALLOW" {
 		t.Error("the profile allows what it does not name")
 	}
@@ -119,7 +120,7 @@ func TestSeccompAllowsOnlyItsCalls(t *testing.T) {
 				scene := &pid1.Scene{Agent: true, Child: []string{s.bin, "-v"}, Filter: filter}
 				p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Scene: scene})
 				reapsOrphans(t, p, 20, 20)
-				check(t, p.Signal(stop))
+				need.NoError(t, p.Signal(stop))
 				exits(t, p, 0)
 			})
 		}
@@ -152,9 +153,9 @@ func TestSeccompRefuses(t *testing.T) {
 		t.Run("exit_group/EPERM", func(t *testing.T) {
 			filter := s.filter(pid1.Allow, pid1.Rule{Audit: s.Audit, Call: s.Calls[targets.CallExit], Action: pid1.Refuse(unix.EPERM)})
 			p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Scene: &pid1.Scene{Filter: filter}})
-			check(t, p.Signal(unix.SIGTERM))
+			need.NoError(t, p.Signal(unix.SIGTERM))
 			status, err := p.Wait()
-			check(t, err)
+			need.NoError(t, err)
 			if status.Exited() {
 				t.Errorf("got %s although it must not exit; want death by a fault", describe(status))
 			}

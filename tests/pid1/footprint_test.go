@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/pid1"
 )
 
@@ -19,15 +20,15 @@ func TestUsesNoCPUAsleep(t *testing.T) {
 	native(t, func(t *testing.T, s subject) {
 		p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}})
 		_, args, err := p.Call()
-		check(t, err)
+		need.NoError(t, err)
 		if len(args) == 0 || args[2] != 0 {
 			t.Errorf("it sleeps with a timeout (the third of its arguments %#x); want none", args)
 		}
 		before, err := p.Stat()
-		check(t, err)
+		need.NoError(t, err)
 		time.Sleep(window)
 		after, err := p.Stat()
-		check(t, err)
+		need.NoError(t, err)
 		if after != before || after.State != "S" || after.Threads != 1 {
 			t.Errorf("not one thread that is asleep throughout: %+v before, %+v after", before, after)
 		}
@@ -44,7 +45,7 @@ func TestResidentMemory(t *testing.T) {
 		for range 15 {
 			p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}})
 			rss, err := p.RSS()
-			check(t, err)
+			need.NoError(t, err)
 			if rss > 4*page {
 				t.Errorf("%d bytes resident; the budget of each run is %d", rss, 4*page)
 			}
@@ -64,7 +65,7 @@ func TestMappings(t *testing.T) {
 	native(t, func(t *testing.T, s subject) {
 		p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}})
 		maps, err := p.Maps()
-		check(t, err)
+		need.NoError(t, err)
 		file := 0
 		for _, m := range maps {
 			if strings.Contains(m.Flags, "w") && (m.Name != "[stack]" || strings.Contains(m.Flags, "x")) {
@@ -90,13 +91,13 @@ func TestMappings(t *testing.T) {
 func TestSilent(t *testing.T) {
 	native(t, func(t *testing.T, s subject) {
 		read, write, err := os.Pipe()
-		check(t, err)
+		need.NoError(t, err)
 		defer read.Close()
 		defer write.Close()
 		p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Stdout: write})
-		check(t, p.Signal(unix.SIGTERM))
+		need.NoError(t, p.Signal(unix.SIGTERM))
 		exits(t, p, 0)
-		check(t, write.Close())
+		need.NoError(t, write.Close())
 		if said := readAll(t, read); said != "" {
 			t.Errorf("it printed %q; want nothing", said)
 		}

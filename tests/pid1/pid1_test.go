@@ -113,7 +113,7 @@ func runsHere(bin string) bool {
 func start(t *testing.T, spec pid1.Spec) *pid1.Process {
 	t.Helper()
 	p, err := pid1.Start(spec)
-	check(t, err)
+	need.NoError(t, err)
 	t.Cleanup(p.Kill)
 	return p
 }
@@ -122,22 +122,15 @@ func start(t *testing.T, spec pid1.Spec) *pid1.Process {
 func (s subject) asleep(t *testing.T, spec pid1.Spec) *pid1.Process {
 	t.Helper()
 	p := start(t, spec)
-	check(t, p.AwaitSleep(s.sleep()))
+	need.NoError(t, p.AwaitSleep(s.sleep()))
 	return p
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // exits expects that p has ended, or soon does, by itself with the given status.
 func exits(t *testing.T, p *pid1.Process, code int) {
 	t.Helper()
 	status, err := p.Wait()
-	check(t, err)
+	need.NoError(t, err)
 	if !status.Exited() || status.ExitStatus() != code {
 		t.Fatalf("got %s; want exit status %d", describe(status), code)
 	}
@@ -147,7 +140,7 @@ func exits(t *testing.T, p *pid1.Process, code int) {
 func fails(t *testing.T, p *pid1.Process) {
 	t.Helper()
 	status, err := p.Wait()
-	check(t, err)
+	need.NoError(t, err)
 	if !status.Exited() || status.ExitStatus() == 0 {
 		t.Fatalf("got %s; want an exit status other than 0", describe(status))
 	}
@@ -197,7 +190,7 @@ func TestStops(t *testing.T) {
 						spec := s.spec(s.bin)
 						spec.Ordinary, spec.Scene = place.ordinary, scene.scene
 						p := s.asleep(t, spec)
-						check(t, p.Signal(stop))
+						need.NoError(t, p.Signal(stop))
 						exits(t, p, 0)
 					})
 				}
@@ -308,21 +301,21 @@ func TestOtherSignalsLeavePID1Asleep(t *testing.T) {
 	native(t, func(t *testing.T, s subject) {
 		p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Scene: &pid1.Scene{Agent: true}})
 		before, err := p.Stat()
-		check(t, err)
+		need.NoError(t, err)
 		for signal := syscall.Signal(1); signal <= 64; signal++ {
 			switch signal {
 			case unix.SIGINT, unix.SIGTERM, unix.SIGCHLD: // its own
 				continue
 			case unix.SIGKILL, unix.SIGSTOP: // from outside, no program has a say in these
 			default:
-				check(t, p.Signal(signal))
+				need.NoError(t, p.Signal(signal))
 			}
 			if err := p.Ask("kill %d", signal); err != nil {
 				t.Fatalf("%s from inside: %v", unix.SignalName(signal), err)
 			}
-			check(t, p.AwaitSleep(s.sleep()))
+			need.NoError(t, p.AwaitSleep(s.sleep()))
 			after, err := p.Stat()
-			check(t, err)
+			need.NoError(t, err)
 			if after != before {
 				t.Fatalf("%s disturbed it: %+v before, %+v after", unix.SignalName(signal), before, after)
 			}
@@ -339,10 +332,10 @@ func TestOtherSignalsActOnOrdinaryProcess(t *testing.T) {
 			t.Run(unix.SignalName(signal), func(t *testing.T) {
 				p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Ordinary: true})
 				// SIGQUIT would leave a core file behind.
-				check(t, unix.Prlimit(int(p.PID), unix.RLIMIT_CORE, &unix.Rlimit{}, nil))
-				check(t, p.Signal(signal))
+				need.NoError(t, unix.Prlimit(int(p.PID), unix.RLIMIT_CORE, &unix.Rlimit{}, nil))
+				need.NoError(t, p.Signal(signal))
 				status, err := p.Wait()
-				check(t, err)
+				need.NoError(t, err)
 				if !status.Signaled() || status.Signal() != signal {
 					t.Fatalf("got %s; want death by %s", describe(status), unix.SignalName(signal))
 				}
@@ -350,11 +343,11 @@ func TestOtherSignalsActOnOrdinaryProcess(t *testing.T) {
 		}
 		t.Run("SIGTSTP", func(t *testing.T) {
 			p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Ordinary: true})
-			check(t, p.Signal(unix.SIGTSTP))
-			check(t, p.AwaitState("T"))
-			check(t, p.Signal(unix.SIGCONT))
-			check(t, p.AwaitState("S"))
-			check(t, p.Signal(unix.SIGTERM))
+			need.NoError(t, p.Signal(unix.SIGTSTP))
+			need.NoError(t, p.AwaitState("T"))
+			need.NoError(t, p.Signal(unix.SIGCONT))
+			need.NoError(t, p.AwaitState("S"))
+			need.NoError(t, p.Signal(unix.SIGTERM))
 			exits(t, p, 0)
 		})
 	})
@@ -367,13 +360,13 @@ func TestSleepsOnWhenContinued(t *testing.T) {
 			t.Run(place.name, func(t *testing.T) {
 				p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Ordinary: place.ordinary})
 				for range 20 {
-					check(t, p.Signal(unix.SIGSTOP))
-					check(t, p.AwaitState("T"))
-					check(t, p.Signal(unix.SIGCONT))
-					check(t, p.AwaitState("S"))
+					need.NoError(t, p.Signal(unix.SIGSTOP))
+					need.NoError(t, p.AwaitState("T"))
+					need.NoError(t, p.Signal(unix.SIGCONT))
+					need.NoError(t, p.AwaitState("S"))
 				}
-				check(t, p.AwaitSleep(s.sleep()))
-				check(t, p.Signal(unix.SIGTERM))
+				need.NoError(t, p.AwaitSleep(s.sleep()))
+				need.NoError(t, p.Signal(unix.SIGTERM))
 				exits(t, p, 0)
 			})
 		}
@@ -390,10 +383,10 @@ func TestSleepsOnAfterIdleChildSignal(t *testing.T) {
 					spec.Ordinary, spec.Scene = place.ordinary, &pid1.Scene{Agent: child}
 					p := s.asleep(t, spec)
 					for range 5 {
-						check(t, p.Signal(unix.SIGCHLD))
-						check(t, p.AwaitSleep(s.sleep()))
+						need.NoError(t, p.Signal(unix.SIGCHLD))
+						need.NoError(t, p.AwaitSleep(s.sleep()))
 					}
-					check(t, p.Signal(unix.SIGTERM))
+					need.NoError(t, p.Signal(unix.SIGTERM))
 					exits(t, p, 0)
 				})
 			}
@@ -428,8 +421,8 @@ func TestReapsOrphans(t *testing.T) {
 				spec.Scene = &scene
 				p := s.asleep(t, spec)
 				reapsOrphans(t, p, test.living, test.dead)
-				check(t, p.AwaitSleep(s.sleep()))
-				check(t, p.Signal(unix.SIGTERM))
+				need.NoError(t, p.AwaitSleep(s.sleep()))
+				need.NoError(t, p.Signal(unix.SIGTERM))
 				exits(t, p, 0)
 			})
 		}
@@ -439,19 +432,19 @@ func TestReapsOrphans(t *testing.T) {
 // reapsOrphans has the agent of p make children and end, and expects that p reaps whatever is dead, and only that.
 func reapsOrphans(t *testing.T, p *pid1.Process, living, dead int) {
 	t.Helper()
-	check(t, p.AwaitDescendants(1))
-	check(t, p.Ask("orphans %d", living))
-	check(t, p.Ask("zombies %d", dead))
-	check(t, p.AwaitDescendants(1+living+dead))
-	check(t, p.Ask("exit"))
-	check(t, p.AwaitDescendants(living))
+	need.NoError(t, p.AwaitDescendants(1))
+	need.NoError(t, p.Ask("orphans %d", living))
+	need.NoError(t, p.Ask("zombies %d", dead))
+	need.NoError(t, p.AwaitDescendants(1+living+dead))
+	need.NoError(t, p.Ask("exit"))
+	need.NoError(t, p.AwaitDescendants(living))
 
 	orphans, err := p.Children()
-	check(t, err)
+	need.NoError(t, err)
 	for _, orphan := range orphans {
-		check(t, unix.Kill(int(orphan), unix.SIGKILL))
+		need.NoError(t, unix.Kill(int(orphan), unix.SIGKILL))
 	}
-	check(t, p.AwaitDescendants(0))
+	need.NoError(t, p.AwaitDescendants(0))
 }
 
 // It reaps 200 children that were dead before it was executed, three under an emulator, although no signal announces them any more.
@@ -466,11 +459,11 @@ func TestReapsChildrenDeadBeforeItStarts(t *testing.T) {
 				spec.Ordinary, spec.Scene = place.ordinary, &pid1.Scene{Zombies: zombies, Child: s.version()}
 				p := s.asleep(t, spec)
 				if place.ordinary {
-					check(t, p.AwaitChildren(0))
+					need.NoError(t, p.AwaitChildren(0))
 				} else {
-					check(t, p.AwaitDescendants(0))
+					need.NoError(t, p.AwaitDescendants(0))
 				}
-				check(t, p.Signal(unix.SIGTERM))
+				need.NoError(t, p.Signal(unix.SIGTERM))
 				exits(t, p, 0)
 			})
 		}
@@ -481,10 +474,10 @@ func TestReapsChildrenDeadBeforeItStarts(t *testing.T) {
 func TestStopsWithChildrenAlive(t *testing.T) {
 	native(t, func(t *testing.T, s subject) {
 		p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Scene: &pid1.Scene{Agent: true}})
-		check(t, p.Ask("orphans 1000"))
-		check(t, p.Ask("exit"))
-		check(t, p.AwaitDescendants(1000))
-		check(t, p.Signal(unix.SIGTERM))
+		need.NoError(t, p.Ask("orphans 1000"))
+		need.NoError(t, p.Ask("exit"))
+		need.NoError(t, p.AwaitDescendants(1000))
+		need.NoError(t, p.Signal(unix.SIGTERM))
 		exits(t, p, 0)
 	})
 }

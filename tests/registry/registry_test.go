@@ -29,13 +29,6 @@ import (
 	"example.com/pause/tests/lib/targets"
 )
 
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // platforms returns those that the image index promises, in its order.
 func platforms() (all []v1.Platform) {
 	for _, target := range targets.All() {
@@ -53,7 +46,7 @@ func platforms() (all []v1.Platform) {
 func folder(t *testing.T, env string) (dir, digest string) {
 	t.Helper()
 	marker, err := filepath.EvalSymlinks(filepath.Join(targets.File(t, env), "index.json"))
-	check(t, err)
+	need.NoError(t, err)
 	dir = filepath.Dir(marker)
 	return dir, digestIn(t, dir)
 }
@@ -62,9 +55,9 @@ func folder(t *testing.T, env string) (dir, digest string) {
 func digestIn(t *testing.T, dir string) string {
 	t.Helper()
 	index, err := layout.ImageIndexFromPath(dir)
-	check(t, err)
+	need.NoError(t, err)
 	manifest, err := index.IndexManifest()
-	check(t, err)
+	need.NoError(t, err)
 	if len(manifest.Manifests) != 1 {
 		t.Fatalf("%s has %d manifests, want 1", dir, len(manifest.Manifests))
 	}
@@ -97,14 +90,14 @@ func push(t *testing.T, env []string, args ...string) {
 func reference(t *testing.T, text string) name.Reference {
 	t.Helper()
 	ref, err := name.ParseReference(text)
-	check(t, err)
+	need.NoError(t, err)
 	return ref
 }
 
 func digestOf(t *testing.T, text string) string {
 	t.Helper()
 	descriptor, err := remote.Get(reference(t, text))
-	check(t, err)
+	need.NoError(t, err)
 	return descriptor.Digest.String()
 }
 
@@ -126,10 +119,10 @@ func TestPullBack(t *testing.T) {
 		}
 	}
 	index, err := remote.Index(reference(t, repository+":1.0.0"))
-	check(t, err)
-	check(t, validate.Index(index))
+	need.NoError(t, err)
+	need.NoError(t, validate.Index(index))
 	manifest, err := index.IndexManifest()
-	check(t, err)
+	need.NoError(t, err)
 	var have []v1.Platform
 	for _, entry := range manifest.Manifests {
 		have = append(have, *entry.Platform)
@@ -139,9 +132,9 @@ func TestPullBack(t *testing.T) {
 	}
 	for _, platform := range platforms() {
 		image, err := remote.Image(reference(t, repository+":1.0.0"), remote.WithPlatform(platform))
-		check(t, err)
+		need.NoError(t, err)
 		config, err := image.ConfigFile()
-		check(t, err)
+		need.NoError(t, err)
 		if got := config.Platform(); !got.Equals(platform) {
 			t.Errorf("for %s the registry gives an image of %s", platform, got)
 		}
@@ -168,24 +161,24 @@ func TestReferrers(t *testing.T) {
 			}
 			// Without a filter: go-containerregistry's registry lists referrers by the type of their config, not their own.
 			index, err := remote.Referrers(reference(t, repository+"@"+digest).(name.Digest))
-			check(t, err)
+			need.NoError(t, err)
 			manifest, err := index.IndexManifest()
-			check(t, err)
+			need.NoError(t, err)
 			if len(manifest.Manifests) != len(want) {
 				t.Errorf("there are %d referrers, want %d", len(manifest.Manifests), len(want))
 			}
 			for _, entry := range manifest.Manifests {
 				artifact, err := remote.Image(reference(t, repository+"@"+entry.Digest.String()))
-				check(t, err)
+				need.NoError(t, err)
 				attached, err := artifact.Manifest()
-				check(t, err)
+				need.NoError(t, err)
 				if kind := want[entry.Digest.String()]; attached.ArtifactType != kind {
 					t.Errorf("%s is a %q, want a %q", entry.Digest, attached.ArtifactType, kind)
 				}
 				if attached.Subject == nil || attached.Subject.Digest.String() != digest {
 					t.Errorf("the subject of %s is %v, want %s", entry.Digest, attached.Subject, digest)
 				}
-				check(t, validate.Image(artifact))
+				need.NoError(t, validate.Image(artifact))
 			}
 		})
 	}
@@ -207,8 +200,8 @@ func TestCredentials(t *testing.T) {
 	auth := base64.StdEncoding.EncodeToString([]byte("me:secret"))
 	config := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, auth)
 	docker, podman := t.TempDir(), filepath.Join(t.TempDir(), "auth.json")
-	check(t, os.WriteFile(filepath.Join(docker, "config.json"), []byte(config), 0o600))
-	check(t, os.WriteFile(podman, []byte(config), 0o600))
+	need.NoError(t, os.WriteFile(filepath.Join(docker, "config.json"), []byte(config), 0o600))
+	need.NoError(t, os.WriteFile(podman, []byte(config), 0o600))
 	for _, env := range []string{"DOCKER_CONFIG=" + docker, "REGISTRY_AUTH_FILE=" + podman} {
 		push(t, []string{env}, "--image", dir, "--repository", host+"/pause", "--tag", "1.0.0")
 	}
@@ -276,15 +269,11 @@ func TestCosign(t *testing.T) {
 	verify := func() error {
 		return run("verify", "--key", "cosign.pub", "--insecure-ignore-tlog=true", "--allow-http-registry", image)
 	}
-	if err := run("generate-key-pair"); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, run("generate-key-pair"))
 	if err := verify(); err == nil {
 		t.Error("verified before it was signed")
 	}
-	if err := run("sign", "--yes", "--key", "cosign.key", "--tlog-upload=false", "--use-signing-config=false", "--allow-http-registry", image); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, run("sign", "--yes", "--key", "cosign.key", "--tlog-upload=false", "--use-signing-config=false", "--allow-http-registry", image))
 	if err := verify(); err != nil {
 		t.Error(err)
 	}

@@ -92,7 +92,7 @@ func newNode(t *testing.T, least int, configuration string) *node {
 	t.Helper()
 	program := need.Program(t, "containerd", "containerd")
 	version, major, err := pods.Version(program)
-	check(t, err)
+	need.NoError(t, err)
 	need.That(t, major >= least, fmt.Sprintf("containerd %d or newer; %s is %s (Debian has 2 from forky on)", least, program, version))
 	n := &node{dir: t.TempDir()}
 	n.copy(t, "PAUSE_CONTAINERD_1", "containerd-1.toml")
@@ -160,7 +160,7 @@ func changes(before, after []string) (all []string) {
 func steps(t *testing.T, section string) string {
 	t.Helper()
 	page, err := os.ReadFile(targets.File(t, "PAUSE_PAGE"))
-	check(t, err)
+	need.NoError(t, err)
 	_, text, found := strings.Cut(string(page), "\n### "+section+"\n")
 	text, _, _ = strings.Cut(text, "\n#")
 	var commands strings.Builder
@@ -202,7 +202,7 @@ func (n *node) restarted(t *testing.T) []string {
 	if err != nil {
 		t.Fatal("the steps do not restart containerd")
 	}
-	check(t, os.Remove(name))
+	need.NoError(t, os.Remove(name))
 	return strings.Split(string(content), "\n")
 }
 
@@ -215,20 +215,13 @@ func (n *node) local(text string) string {
 func (n *node) copy(t *testing.T, env, name string) {
 	t.Helper()
 	content, err := os.ReadFile(targets.File(t, env))
-	check(t, err)
+	need.NoError(t, err)
 	n.write(t, name, string(content))
 }
 
 func (n *node) write(t *testing.T, name, content string) {
 	t.Helper()
 	path := filepath.Join(n.dir, name)
-	check(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	check(t, os.WriteFile(path, []byte(content), 0o755))
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	need.NoError(t, os.WriteFile(path, []byte(content), 0o755))
 }

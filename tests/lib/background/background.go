@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"example.com/pause/tests/lib/need"
 )
 
 // Patience is how long a test waits for what must happen. It is no measurement: on an idle machine nothing takes seconds.
@@ -35,9 +37,7 @@ type Command struct {
 func Start(t testing.TB, name string, args ...string) Command {
 	t.Helper()
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	t.Cleanup(func() {
 		log.Close()
 		if content, _ := os.ReadFile(log.Name()); t.Failed() && len(content) > 0 {
@@ -47,9 +47,7 @@ func Start(t testing.TB, name string, args ...string) Command {
 	c := Command{exec.Command(name, args...), make(chan struct{})}
 	c.Stdout, c.Stderr = log, log
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, c.Start())
 	go func() {
 		c.Wait()
 		close(c.ended)

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"example.com/pause/tests/lib/need"
 	"example.com/pause/tools/oci/imagetest"
 )
 
@@ -26,24 +27,17 @@ func makeLayout(t *testing.T, user string, files ...tar.Header) string {
 		if header.Typeflag == tar.TypeReg {
 			header.Size = 4
 		}
-		check(t, w.WriteHeader(&header))
+		need.NoError(t, w.WriteHeader(&header))
 		if header.Typeflag == tar.TypeReg {
 			_, err := w.Write([]byte("\x7fELF"))
-			check(t, err)
+			need.NoError(t, err)
 		}
 	}
-	check(t, w.Close())
+	need.NoError(t, w.Close())
 	config := v1.Config{Entrypoint: []string{"/bin/pause"}, Env: []string{"A=b"}, User: user}
 	return imagetest.Layout(t, imagetest.Index(t, []string{"linux/" + runtime.GOARCH, "linux/other"},
 		imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: runtime.GOARCH, Config: config}, imagetest.Gzip(t, content.Bytes())),
 		imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: "other"})))
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // The root filesystem has the image's files with their modes, and the process is what the image's config says.
@@ -51,9 +45,7 @@ func TestUnpack(t *testing.T) {
 	dir := makeLayout(t, "65535:65534", tar.Header{Name: "bin/pause", Mode: 0o555, Typeflag: tar.TypeReg})
 	root := t.TempDir()
 	p, err := Unpack(dir, root)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	if !slices.Equal(p.Args, []string{"/bin/pause"}) || !slices.Equal(p.Env, []string{"A=b"}) || p.UID != 65535 || p.GID != 65534 {
 		t.Errorf("got %+v", p)
 	}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"example.com/pause/tests/lib/need"
 )
 
 // What cannot be removed of one hierarchy is an error that names it, and keeps nothing from being removed in the others.
@@ -16,13 +18,9 @@ func TestRemoveGoesOn(t *testing.T) {
 	}
 	// A file in a folder is to rmdir what nothing in a cgroup is.
 	for _, name := range []string{"stuck", "empty", "stuck too", "deep/er"} {
-		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.MkdirAll(filepath.Join(dir, name), 0o755))
 		if strings.HasPrefix(name, "stuck") {
-			if err := os.WriteFile(filepath.Join(dir, name, "file"), nil, 0o644); err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, os.WriteFile(filepath.Join(dir, name, "file"), nil, 0o644))
 		}
 	}
 	err := removeAll(dirs)
@@ -30,9 +28,7 @@ func TestRemoveGoesOn(t *testing.T) {
 		t.Errorf("got %v; want an error that names both that are stuck", err)
 	}
 	left, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	if len(left) != 2 {
 		t.Errorf("left: %v; want the two that are stuck", left)
 	}
