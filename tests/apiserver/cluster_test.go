@@ -14,8 +14,8 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/proc"
 )
 
 // envAssets is the environment variable that names the folder of the programs.
@@ -34,7 +34,7 @@ func startCluster(t *testing.T, assets string) *cluster {
 	dir := t.TempDir()
 	const scheme = "http://127.0.0.1:"
 	client, peer, secure := freePort(t), freePort(t), freePort(t)
-	background.Daemon(t, filepath.Join(assets, "etcd"),
+	proc.Daemon(t, filepath.Join(assets, "etcd"),
 		"--data-dir="+filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
 		"--listen-client-urls="+scheme+client, "--advertise-client-urls="+scheme+client,
 		"--listen-peer-urls="+scheme+peer, "--initial-advertise-peer-urls="+scheme+peer, "--initial-cluster=default="+scheme+peer)
@@ -65,7 +65,7 @@ current-context: test
 	} {
 		need.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 	}
-	server := background.Daemon(t, filepath.Join(assets, "kube-apiserver"),
+	server := proc.Daemon(t, filepath.Join(assets, "kube-apiserver"),
 		"--etcd-servers="+scheme+client, "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port="+secure,
 		"--endpoint-reconciler-type=none", "--cert-dir="+certs, "--token-auth-file="+tokens, "--authorization-mode=RBAC",
 		"--service-cluster-ip-range=10.0.0.0/24", "--service-account-issuer=https://127.0.0.1",

@@ -15,8 +15,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
-	"example.com/pause/tests/lib/background"
-	"example.com/pause/tests/lib/enclosed"
 	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/pods"
@@ -29,7 +27,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(envAssets) == "" {
 		os.Exit(m.Run()) // all are skipped
 	}
-	enclosed.Main(m, "pause-apiserver")
+	jail.Main(m, "pause-apiserver")
 }
 
 // replicas is how many pods a Deployment has here.
@@ -44,7 +42,7 @@ func TestNode(t *testing.T) {
 			t.Skipf("skipped: off by default; %s has to name a folder with %s, which tests/apiserver/programs makes", envAssets, program)
 		}
 	}
-	enclosed.Need(t)
+	jail.Need(t)
 	c := startCluster(t, assets)
 	digest := startNode(t, c, assets)
 	manifests := copyManifests(t)
@@ -72,13 +70,13 @@ func TestNode(t *testing.T) {
 			if n, shims := len(proc.Named("pause")), len(proc.Named("containerd-shim")); len(list.Items) != replicas || n != 2*replicas || shims != replicas {
 				t.Errorf("%d pods, %d processes of the image, %d shims; want %d, %d and %[4]d", len(list.Items), n, shims, replicas, 2*replicas)
 			}
-			c.must(t, "delete", "--kustomize", folder, "--timeout="+background.Patience.String())
+			c.must(t, "delete", "--kustomize", folder, "--timeout="+proc.Patience.String())
 			state := func() string {
 				networks, _ := os.ReadDir("/run/netns")
 				return fmt.Sprintf("%d processes of the image, %d shims, %d networks", len(proc.Named("pause")), len(proc.Named("containerd-shim")), len(networks))
 			}
 			const nothing = "0 processes of the image, 0 shims, 0 networks"
-			background.Await(t, "the node to have "+nothing, func() bool { return state() == nothing }, state)
+			proc.Await(t, "the node to have "+nothing, func() bool { return state() == nothing }, state)
 		})
 	}
 }
@@ -112,7 +110,7 @@ func startNode(t *testing.T, c *cluster, assets string) (digest string) {
 	sandbox, err := pods.Settings(major)
 	need.NoError(t, err)
 	// It goes with the namespaces: the kubelet mounts its folder on itself, and leaves that.
-	dir := filepath.Join(enclosed.WorkDir, "node")
+	dir := filepath.Join(jail.WorkDir, "node")
 	config := pods.Config{Dir: dir, Sandbox: sandbox}
 	need.NoError(t, os.MkdirAll(dir, 0o755))
 	config.Runtime, err = pods.WithoutCgroups(dir)
@@ -120,11 +118,11 @@ func startNode(t *testing.T, c *cluster, assets string) (digest string) {
 	path, err := config.Write(major)
 	need.NoError(t, err)
 	need.NoError(t, config.AddNetwork())
-	background.Daemon(t, containerd, "--config", path)
+	proc.Daemon(t, containerd, "--config", path)
 	client, err := pods.Dial(config.Socket())
 	need.NoError(t, err)
 	t.Cleanup(func() { client.Close() })
-	ctx, cancel := context.WithTimeout(t.Context(), background.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), proc.Patience)
 	defer cancel()
 	need.NoError(t, client.AwaitCondition(ctx, cri.NetworkReady))
 
@@ -142,9 +140,9 @@ func startNode(t *testing.T, c *cluster, assets string) (digest string) {
 	images("tag", name, "registry.example.com/pause@"+digest)
 
 	for _, daemon := range []string{"kube-controller-manager", "kube-scheduler"} {
-		background.Daemon(t, filepath.Join(assets, daemon), "--kubeconfig="+c.kubeconfig, "--leader-elect=false", "--secure-port=0")
+		proc.Daemon(t, filepath.Join(assets, daemon), "--kubeconfig="+c.kubeconfig, "--leader-elect=false", "--secure-port=0")
 	}
-	kubelet := background.Daemon(t, filepath.Join(assets, "kubelet"), kubeletArgs(t, c, config)...)
+	kubelet := proc.Daemon(t, filepath.Join(assets, "kubelet"), kubeletArgs(t, c, config)...)
 	kubelet.Await(t, "the node to be ready", func() bool {
 		out, _ := c.kubectl(t, "get", "nodes", "--output", `jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}`)
 		return out == "True"
@@ -193,6 +191,6 @@ evictionHard: {memory.available: "0%%", nodefs.available: "0%%", nodefs.inodesFr
 	need.NoError(t, os.WriteFile(file, []byte(config), 0o644))
 	return []string{
 		"--config=" + file, "--kubeconfig=" + c.kubeconfig, "--root-dir=" + dir, "--cert-dir=" + filepath.Join(dir, "pki"),
-		"--hostname-override=node", "--node-ip=" + enclosed.Address,
+		"--hostname-override=node", "--node-ip=" + jail.Address,
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/pods"
+	"example.com/pause/tests/lib/proc"
 	"example.com/pause/tests/lib/targets"
 )
 
@@ -59,7 +59,7 @@ func startContainerd(t *testing.T, sandbox string) *containerd {
 // daemon starts a daemon, waits until it listens on the Unix socket, and stops it when the test ends.
 func daemon(t *testing.T, socket, name string, args ...string) {
 	t.Helper()
-	background.Daemon(t, name, args...).Await(t, "it to listen on "+socket, func() bool {
+	proc.Daemon(t, name, args...).Await(t, "it to listen on "+socket, func() bool {
 		conn, err := net.Dial("unix", socket)
 		if err == nil {
 			conn.Close()
@@ -121,9 +121,9 @@ func (d *containerd) start(t *testing.T, profile string) container {
 	if profile != "" {
 		options = append(options, "--seccomp-profile", profile)
 	}
-	cmd := background.Start(t, d.ctr, d.runArgs(id, options)...)
+	cmd := proc.Start(t, d.ctr, d.runArgs(id, options)...)
 	t.Cleanup(func() {
-		background.Start(t, d.ctr, d.args("default", "tasks", "kill", "--signal", "KILL", id)...).Code(t)
+		proc.Start(t, d.ctr, d.args("default", "tasks", "kill", "--signal", "KILL", id)...).Code(t)
 		cmd.Code(t)
 	})
 	return container{pid: awaitPID(t, cmd, pidFile), stop: func(t *testing.T) int {

@@ -11,7 +11,6 @@ import (
 
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
-	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/pods"
 	"example.com/pause/tests/lib/proc"
@@ -28,7 +27,7 @@ func TestSandbox(t *testing.T) {
 	d := startContainerd(t, reference)
 	d.load(t, "k8s.io")
 	k := d.kubelet(t)
-	ctx, cancel := context.WithTimeout(t.Context(), background.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), proc.Patience)
 	defer cancel()
 	image, err := k.AwaitImage(ctx)
 	need.NoError(t, err)
@@ -123,7 +122,7 @@ func (k kubelet) sandbox(t *testing.T, config *cri.PodSandboxConfig) (id string,
 	id = ran.PodSandboxId
 	t.Cleanup(func() {
 		// The test's own context has ended by now.
-		ctx, cancel := context.WithTimeout(context.Background(), background.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), proc.Patience)
 		defer cancel()
 		if _, err := k.Runtime.StopPodSandbox(ctx, &cri.StopPodSandboxRequest{PodSandboxId: id}); err != nil {
 			t.Error("StopPodSandbox: ", err)
@@ -228,7 +227,7 @@ func sandboxConfig(t *testing.T, major int, name string) string {
 // awaitCondition waits until the engine says that the condition is true.
 func (k kubelet) awaitCondition(t *testing.T, name string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), background.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), proc.Patience)
 	defer cancel()
 	need.NoError(t, k.AwaitCondition(ctx, name))
 }

@@ -5,13 +5,27 @@
 package engines
 
 import (
+	"os"
 	"regexp"
 	"testing"
 	"time"
 
+	"example.com/pause/tests/lib/bundle"
+	"example.com/pause/tests/lib/jail"
+	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/pods"
 	"example.com/pause/tests/lib/proc"
 	"example.com/pause/tests/lib/targets"
 )
+
+func TestMain(m *testing.M) { jail.Main(m, "pause-engines") }
+
+// isolated skips the test where engines cannot be run without leaving traces.
+func isolated(t *testing.T) {
+	t.Helper()
+	t.Parallel()
+	jail.Need(t)
+}
 
 // gracePeriod is what Docker and Podman grant a container between SIGTERM and SIGKILL; Kubernetes grants thirty seconds.
 const gracePeriod = 10 * time.Second
@@ -69,4 +83,44 @@ func promises(t *testing.T, e engine) {
 			t.Errorf("with -v the container prints %q, want one line, pause and its version", got)
 		}
 	})
+}
+
+// reference is the name that engines get to know the image by; the shipped configuration uses it too.
+const reference = pods.Reference
+
+// layout returns the path of the image's OCI layout.
+func layout(t *testing.T) string {
+	t.Helper()
+	_, ok := targets.Host()
+	need.That(t, ok, "the image is not built for the architecture of this machine")
+	return targets.File(t, "PAUSE_LAYOUT")
+}
+
+// digest returns the digest of the image index.
+func digest(t *testing.T) string {
+	t.Helper()
+	index, err := bundle.Layout(layout(t))
+	need.NoError(t, err)
+	manifest, err := index.IndexManifest()
+	need.NoError(t, err)
+	return manifest.Manifests[0].Digest.String()
+}
+
+// hostDigest returns the digest of the image for this machine.
+func hostDigest(t *testing.T) string {
+	t.Helper()
+	image, err := bundle.Image(layout(t))
+	need.NoError(t, err)
+	digest, err := image.Digest()
+	need.NoError(t, err)
+	return digest.String()
+}
+
+// unpack writes the image's files into the new folder root and returns what it says to start.
+func unpack(t *testing.T, root string) bundle.Process {
+	t.Helper()
+	need.NoError(t, os.Mkdir(root, 0o755))
+	process, err := bundle.Unpack(layout(t), root)
+	need.NoError(t, err)
+	return process
 }

@@ -21,9 +21,9 @@ import (
 	"golang.org/x/sys/unix"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
-	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/pods"
+	"example.com/pause/tests/lib/proc"
 	"example.com/pause/tests/lib/targets"
 )
 
@@ -59,9 +59,9 @@ func TestNode(t *testing.T) {
 				const other = "registry.example.com/other:1"
 				there := func() bool { return k.status(t, other) != nil }
 				run(t, d.ctr, d.args("k8s.io", "images", "tag", name, other)...)
-				background.Await(t, other, there, func() string { return "not there" })
+				proc.Await(t, other, there, func() string { return "not there" })
 				run(t, d.ctr, d.args("k8s.io", "images", "remove", "--sync", other)...)
-				background.Await(t, "the end of "+other, func() bool { return !there() }, func() string { return "there" })
+				proc.Await(t, "the end of "+other, func() bool { return !there() }, func() string { return "there" })
 				k.checkRuns(t)
 			})
 			t.Run("Collected", func(t *testing.T) {
@@ -287,7 +287,7 @@ func readYAML(t *testing.T, env string, value any) {
 // run runs the command and returns its standard output and its standard error.
 func (c nodeCommand) run(t *testing.T) (stdout, stderr string, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), background.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), proc.Patience)
 	defer cancel()
 	var out, said strings.Builder
 	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
@@ -381,7 +381,7 @@ func (k kubelet) status(t *testing.T, name string) *cri.Image {
 func (k kubelet) awaitRepaired(t *testing.T, d *containerd, name string) {
 	t.Helper()
 	pins := d.pins(t)
-	background.Await(t, "the image "+name, func() bool {
+	proc.Await(t, "the image "+name, func() bool {
 		image := k.status(t, name)
 		return image != nil && image.Pinned == pins
 	}, func() string { return fmt.Sprint(k.status(t, name)) })

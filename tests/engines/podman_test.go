@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/proc"
 	"example.com/pause/tests/lib/targets"
@@ -161,9 +160,9 @@ func (e cli) create(t *testing.T, profile string, args ...string) string {
 	id := e.run(t, append(append(all, reference), args...)...)
 	t.Cleanup(func() {
 		if t.Failed() {
-			background.Start(t, e.program, e.args("inspect", "--format", "{{json .State}}", id)...).Code(t)
+			proc.Start(t, e.program, e.args("inspect", "--format", "{{json .State}}", id)...).Code(t)
 		}
-		background.Start(t, e.program, e.args("rm", "--force", id)...).Code(t)
+		proc.Start(t, e.program, e.args("rm", "--force", id)...).Code(t)
 	})
 	return id
 }

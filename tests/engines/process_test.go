@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"example.com/pause/tests/lib/background"
+	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/proc"
 	"example.com/pause/tests/lib/targets"
@@ -21,7 +21,7 @@ import (
 // temp returns a new folder with a path short enough for a socket in it.
 func temp(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp(workDir, "")
+	dir, err := os.MkdirTemp(jail.WorkDir, "")
 	need.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
@@ -113,12 +113,12 @@ func checkReaps(t *testing.T, pid proc.PID) {
 // run runs a command that must succeed, and returns what it printed on standard output.
 func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), background.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), proc.Patience)
 	defer cancel()
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stderr = &stderr
-	cmd.WaitDelay = background.Patience // what it leaves behind may keep the pipes open
+	cmd.WaitDelay = proc.Patience // what it leaves behind may keep the pipes open
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%s: %v: %s", strings.Join(cmd.Args, " "), err, strings.TrimSpace(stderr.String()+string(out)))
@@ -127,7 +127,7 @@ func run(t *testing.T, name string, args ...string) string {
 }
 
 // awaitPID waits until the command has written a PID into the file, and returns it.
-func awaitPID(t *testing.T, c background.Command, file string) proc.PID {
+func awaitPID(t *testing.T, c proc.Command, file string) proc.PID {
 	t.Helper()
 	pid := 0
 	c.Await(t, "the PID in "+file, func() bool {

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"testing"
 
-	"example.com/pause/tests/lib/background"
 	"example.com/pause/tests/lib/bundle"
 	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/proc"
 )
 
 // TestCrun: crun runs the image as an OCI bundle and keeps every promise.
@@ -37,11 +37,11 @@ func (r ociRuntime) start(t *testing.T, profile string) container {
 	t.Helper()
 	dir := r.bundle(t, profile)
 	pidFile := filepath.Join(dir, "pid")
-	cmd := background.Start(t, r.program, r.args(dir, "run", "--bundle", dir, "--pid-file", pidFile, "x")...)
+	cmd := proc.Start(t, r.program, r.args(dir, "run", "--bundle", dir, "--pid-file", pidFile, "x")...)
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		cmd.Code(t)
-		background.Start(t, r.program, r.args(dir, "delete", "--force", "x")...).Code(t)
+		proc.Start(t, r.program, r.args(dir, "delete", "--force", "x")...).Code(t)
 	})
 	return container{pid: awaitPID(t, cmd, pidFile), stop: func(t *testing.T) int {
 		t.Helper()

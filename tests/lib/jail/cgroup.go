@@ -16,23 +16,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// cgroupMount is where Linux distributions have the cgroups.
+const cgroupMount = "/sys/fs/cgroup"
+
 // CgroupRoots returns the folders of the root cgroups in which an engine makes a cgroup for each container: the only one of
 // version 2, or one for each controller of version 1. A unified hierarchy beside those of version 1 is left out.
 func CgroupRoots() (dirs []string, err error) {
-	const mountpoint = "/sys/fs/cgroup" // where Linux distributions have it
 	var root unix.Statfs_t
-	if err := unix.Statfs(mountpoint, &root); err != nil {
+	if err := unix.Statfs(cgroupMount, &root); err != nil {
 		return nil, fmt.Errorf("no cgroups: %w", err)
 	}
 	if root.Type == unix.CGROUP2_SUPER_MAGIC {
-		return []string{mountpoint}, nil
+		return []string{cgroupMount}, nil
 	}
-	entries, err := os.ReadDir(mountpoint)
+	entries, err := os.ReadDir(cgroupMount)
 	if err != nil {
 		return nil, fmt.Errorf("no cgroups: %w", err)
 	}
 	for _, entry := range entries {
-		dir := filepath.Join(mountpoint, entry.Name())
+		dir := filepath.Join(cgroupMount, entry.Name())
 		var st unix.Statfs_t
 		// A link is another name of a hierarchy whose controllers are mounted together.
 		if entry.IsDir() && unix.Statfs(dir, &st) == nil && st.Type == unix.CGROUP_SUPER_MAGIC {
@@ -40,7 +42,7 @@ func CgroupRoots() (dirs []string, err error) {
 		}
 	}
 	if len(dirs) == 0 {
-		return nil, fmt.Errorf("no cgroups are mounted at %s", mountpoint)
+		return nil, fmt.Errorf("no cgroups are mounted at %s", cgroupMount)
 	}
 	return dirs, nil
 }

@@ -1,4 +1,4 @@
-// Package jail runs a command of this program in new PID and mount namespaces, so that cleaning up is the kernel's work: when
+// Package jail runs a command of this program, or its tests, in new PID and mount namespaces, so that cleaning up is the kernel's work: when
 // PID 1 in there ends, however it ends, the kernel kills everything in the namespace and drops every mount. Only cgroups
 // outlive it: see MakeCgroup.
 package jail

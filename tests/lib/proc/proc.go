@@ -1,4 +1,5 @@
-// Package proc observes processes from outside, through /proc, and waits for what they do. It is written for Linux.
+// Package proc observes processes from outside, through /proc, runs programs beside a test, and waits for what they do. It is
+// written for Linux.
 package proc
 
 import (

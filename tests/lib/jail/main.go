@@ -1,8 +1,4 @@
-// Package enclosed runs the tests of a package where container engines can leave nothing behind, as they do: shims, mounts,
-// network namespaces, cgroups. That is inside namespaces of their own (mount, PID, network, IPC, UTS, cgroup) that die with
-// them, whatever the engines do, and below one cgroup that is removed afterwards. The test binary starts itself again for that,
-// as PID 1 of the namespaces, as the tests in there, and as the keeper of the cgroup; its first argument says so.
-package enclosed
+package jail
 
 import (
 	"context"
@@ -20,14 +16,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/need"
 )
 
 const (
-	stageInit   = "enclosed-init"
-	stageTests  = "enclosed-tests"
-	stageKeeper = "enclosed-keeper"
+	stageInit   = "jail-init"
+	stageTests  = "jail-tests"
+	stageKeeper = "jail-keeper"
 )
 
 // refused is why the tests do not run in namespaces of their own.
@@ -37,13 +32,13 @@ var refused error
 // characters at most, and on a tmpfs that only the tests see.
 const WorkDir = "/run/pause"
 
-// CgroupMount is where the tests have the cgroup 2 hierarchy.
-const CgroupMount = "/sys/fs/cgroup"
-
 // Address is one that the tests' network namespace has and that is not of loopback: one of those that are for documentation.
 const Address = "192.0.2.1"
 
-// Main is what TestMain has to do; prefix starts the name of the cgroup.
+// Main is what TestMain has to do to run the tests of a package where container engines can leave nothing behind, as they do:
+// shims, mounts, network namespaces, cgroups. That is inside namespaces of their own (mount, PID, network, IPC, UTS, cgroup),
+// and below one cgroup that is removed afterwards; prefix starts its name. The test binary starts itself again for that, as PID 1
+// of the namespaces, as the tests in there, and as the keeper of the cgroup; its first argument says so.
 func Main(m *testing.M, prefix string) {
 	stage := ""
 	if len(os.Args) > 1 {
@@ -53,15 +48,15 @@ func Main(m *testing.M, prefix string) {
 	var err error
 	switch stage {
 	case stageKeeper:
-		err = jail.KeepCgroup(os.Args[2:])
+		err = KeepCgroup(os.Args[2:])
 	case stageInit:
 		if err = prepare(); err == nil {
-			err = jail.Init(append([]string{stageTests}, os.Args[2:]...))
+			err = Init(append([]string{stageTests}, os.Args[2:]...))
 		}
 	case stageTests:
 		os.Args = slices.Delete(os.Args, 1, 2)
 		var report func(any) error
-		if report, err = jail.Enter(new(any)); err == nil {
+		if report, err = Enter(new(any)); err == nil {
 			err = report(m.Run())
 		}
 	default:
@@ -94,13 +89,13 @@ func supervise(m *testing.M, prefix string) (code int, err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	code = 1
-	o := jail.Options{Namespaces: unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS, Cgroup: filepath.Join(CgroupMount, tree.Name)}
-	err = jail.Run(ctx, o, append([]string{stageInit}, os.Args[1:]...), nil, func(line []byte) error { return json.Unmarshal(line, &code) })
+	o := Options{Namespaces: unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS, Cgroup: filepath.Join(cgroupMount, tree.Name)}
+	err = Run(ctx, o, append([]string{stageInit}, os.Args[1:]...), nil, func(line []byte) error { return json.Unmarshal(line, &code) })
 	return code, err
 }
 
 // enclose makes a mount namespace and, in it, the cgroup of the tests.
-func enclose(prefix string) (*jail.Cgroup, error) {
+func enclose(prefix string) (*Cgroup, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("container engines need root here; run the tests as root")
 	}
@@ -113,7 +108,7 @@ func enclose(prefix string) (*jail.Cgroup, error) {
 	if err := mountCgroup(); err != nil {
 		return nil, err
 	}
-	return jail.MakeCgroup(prefix, []string{CgroupMount}, stageKeeper)
+	return MakeCgroup(prefix, []string{cgroupMount}, stageKeeper)
 }
 
 // prepare mounts the cgroups below ours, and a tmpfs where engines keep their state, and says so in the environment. It moves this process to a leaf, because a cgroup that has processes cannot hand controllers to those below it.
@@ -121,7 +116,7 @@ func prepare() error {
 	if err := mountCgroup(); err != nil {
 		return err
 	}
-	leaf := filepath.Join(CgroupMount, "tests")
+	leaf := filepath.Join(cgroupMount, "tests")
 	if err := os.Mkdir(leaf, 0o755); err != nil {
 		return err
 	}
@@ -139,7 +134,7 @@ func prepare() error {
 	}
 	// Some paths cannot be configured: podman's cache, the addresses that CNI plugins give out, /opt/containerd.
 	for _, dir := range []string{"/etc", "/opt", "/var/lib", "/var/tmp"} {
-		if err := jail.Scratch(dir); err != nil {
+		if err := Scratch(dir); err != nil {
 			return err
 		}
 	}
@@ -175,11 +170,11 @@ func loopback() error {
 // understands. On a machine with cgroup 1 or both, where the engines' support differs, it has fewer controllers, and the
 // image needs none.
 func mountCgroup() error {
-	if err := unix.Unmount(CgroupMount, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("unmount %s: %w", CgroupMount, err)
+	if err := unix.Unmount(cgroupMount, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("unmount %s: %w", cgroupMount, err)
 	}
-	if err := unix.Mount("cgroup2", CgroupMount, "cgroup2", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-		return fmt.Errorf("mount cgroup 2 on %s: %w", CgroupMount, err)
+	if err := unix.Mount("cgroup2", cgroupMount, "cgroup2", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return fmt.Errorf("mount cgroup 2 on %s: %w", cgroupMount, err)
 	}
 	return nil
 }

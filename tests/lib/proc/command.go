@@ -1,5 +1,4 @@
-// Package background runs programs beside a test, and waits for what they do.
-package background
+package proc
 
 import (
 	"os"
