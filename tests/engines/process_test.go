@@ -102,11 +102,11 @@ func checkReaps(t *testing.T, pid proc.PID) {
 	// The inner shell starts its last command in the background and ends: that makes the orphan. Its standard output
 	// must not be the pipe that is read until the last writer is gone.
 	run(t, "nsenter", "--target", strconv.Itoa(int(pid)), "--pid", "sh", "-c", `sh -c "sleep 1000 >/dev/null 2>&1 &"`)
-	need.NoError(t, pid.AwaitChildren(1))
-	orphans, err := pid.Children()
+	need.NoError(t, pid.AwaitDescendants(1))
+	all, err := pid.Descendants()
 	need.NoError(t, err)
-	need.NoError(t, syscall.Kill(int(orphans[0]), syscall.SIGKILL))
-	need.NoError(t, pid.AwaitChildren(0))
+	need.NoError(t, syscall.Kill(int(all[1]), syscall.SIGKILL))
+	need.NoError(t, pid.AwaitDescendants(0))
 	awaitSleep(t, pid)
 }
 

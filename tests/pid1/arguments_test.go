@@ -16,13 +16,6 @@ import (
 // versionLine is what -v prints.
 var versionLine = regexp.MustCompile(`^pause [0-9A-Za-z][0-9A-Za-z.+_-]*\n$`)
 
-func readAll(t *testing.T, r io.Reader) string {
-	t.Helper()
-	text, err := io.ReadAll(r)
-	need.NoError(t, err)
-	return string(text)
-}
-
 // printed runs spec, expects exit status 0, and returns what it printed.
 func printed(t *testing.T, spec pid1.Spec) string {
 	t.Helper()
@@ -34,7 +27,9 @@ func printed(t *testing.T, spec pid1.Spec) string {
 	p := start(t, spec)
 	exits(t, p, 0)
 	need.NoError(t, write.Close())
-	return readAll(t, read)
+	text, err := io.ReadAll(read)
+	need.NoError(t, err)
+	return string(text)
 }
 
 // With -v as the only argument it prints its name and version, and exits 0.

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/pid1"
 )
@@ -83,23 +81,6 @@ func TestMappings(t *testing.T) {
 		}
 		if file != 1 {
 			t.Errorf("the file is mapped %d times; want once: %v", file, maps)
-		}
-	})
-}
-
-// It says nothing unless asked.
-func TestSilent(t *testing.T) {
-	native(t, func(t *testing.T, s subject) {
-		read, write, err := os.Pipe()
-		need.NoError(t, err)
-		defer read.Close()
-		defer write.Close()
-		p := s.asleep(t, pid1.Spec{Argv: []string{s.bin}, Stdout: write})
-		need.NoError(t, p.Signal(unix.SIGTERM))
-		exits(t, p, 0)
-		need.NoError(t, write.Close())
-		if said := readAll(t, read); said != "" {
-			t.Errorf("it printed %q; want nothing", said)
 		}
 	})
 }

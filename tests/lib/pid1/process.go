@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -57,10 +56,8 @@ type Scene struct {
 type Process struct {
 	proc.PID
 
-	fd      int // pidfd
-	status  *unix.WaitStatus
-	ask     *os.File // to the agent
-	answer  *os.File // from the agent
+	handle  *os.Process
+	agent   *os.File // orders to it, and its answers; nil without a scene
 	answers *bufio.Reader
 }
 
@@ -98,8 +95,8 @@ func Start(spec Spec) (*Process, error) {
 	return start(spec, nil, []string{}, false)
 }
 
-// start forks and executes spec. Extra files become descriptors 3 and up, env its environment. A traced program stops
-// before its first instruction; the calling thread is its tracer.
+// start executes spec. Extra files become descriptors 3 and up, env its environment. A traced program stops before its first
+// instruction; the calling thread is its tracer.
 func start(spec Spec, extra []*os.File, env []string, traced bool) (*Process, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -110,63 +107,47 @@ func start(spec Spec, extra []*os.File, env []string, traced bool) (*Process, er
 	if stdout == nil {
 		stdout = null
 	}
-	files := []uintptr{null.Fd(), stdout.Fd(), null.Fd()}
-	for _, f := range extra {
-		files = append(files, f.Fd())
-	}
-
-	p := &Process{fd: -1}
 	// Nothing outlives a test that is cut short.
-	sys := &syscall.SysProcAttr{PidFD: &p.fd, Ptrace: traced, Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	sys := &syscall.SysProcAttr{Ptrace: traced, Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if !spec.Ordinary {
 		sys.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWPID
 		sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 		sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
-	pid, err := syscall.ForkExec(spec.Path, spec.Argv, &syscall.ProcAttr{Files: files, Env: env, Sys: sys})
-	p.PID = proc.PID(pid)
-	runtime.KeepAlive(extra)
+	handle, err := os.StartProcess(spec.Path, spec.Argv, &os.ProcAttr{
+		Files: append([]*os.File{null, stdout, null}, extra...), Env: env, Sys: sys,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
 	}
-	if p.fd < 0 {
-		p.Kill()
-		return nil, errors.New("this kernel has no pidfds (before Linux 5.3)")
-	}
-	return p, nil
+	return &Process{PID: proc.PID(handle.Pid), handle: handle}, nil
 }
 
 // startScene runs this very program as a helper that sets the scene and then becomes the program.
 func startScene(spec Spec) (*Process, error) {
-	// The helper's end of the first pipe closes when it executes the program; until then it can say what went wrong.
+	// The helper's end of the pipe closes when it executes the program; until then it can say what went wrong.
 	failed, report, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer failed.Close()
 	defer report.Close()
-	orders, ask, err := os.Pipe()
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer orders.Close()
-	answers, answer, err := os.Pipe()
-	if err != nil {
-		ask.Close()
-		return nil, err
-	}
-	defer answer.Close()
+	ours, theirs := os.NewFile(uintptr(ends[0]), "agent"), os.NewFile(uintptr(ends[1]), "orders")
+	defer theirs.Close()
 
 	helper := spec
 	helper.Path, helper.Argv = "/proc/self/exe", helperArgv(spec)
 	// The Go runtime must not interrupt the helper's last steps, which run under the scene's seccomp filter.
-	p, err := start(helper, []*os.File{report, orders, answer}, []string{"GODEBUG=asyncpreemptoff=1"}, false)
+	p, err := start(helper, []*os.File{report, theirs}, []string{"GODEBUG=asyncpreemptoff=1"}, false)
 	if err != nil {
-		ask.Close()
-		answers.Close()
+		ours.Close()
 		return nil, err
 	}
-	p.ask, p.answer, p.answers = ask, answers, bufio.NewReader(answers)
+	p.agent, p.answers = ours, bufio.NewReader(ours)
 	report.Close()
 	err = failed.SetReadDeadline(time.Now().Add(proc.Deadline))
 	var message []byte
@@ -192,21 +173,15 @@ func startScene(spec Spec) (*Process, error) {
 //	zombies N    start N of the scene's Child, and let them end without waiting for them
 //	exit         end, and leave all children to PID 1
 func (p *Process) Ask(format string, args ...any) error {
-	if p.ask == nil {
-		return errors.New("pid1: the scene has no agent")
-	}
-	if _, err := fmt.Fprintf(p.ask, format+"\n", args...); err != nil {
+	if err := p.agent.SetDeadline(time.Now().Add(proc.Deadline)); err != nil {
 		return err
 	}
-	if err := p.answer.SetReadDeadline(time.Now().Add(proc.Deadline)); err != nil {
+	if _, err := fmt.Fprintf(p.agent, format+"\n", args...); err != nil {
 		return err
 	}
 	line, err := p.answers.ReadString('\n')
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("the agent in the namespace has not answered within %v", proc.Deadline)
-	}
 	if err != nil {
-		return fmt.Errorf("the agent in the namespace ended: %w", err)
+		return fmt.Errorf("the agent in the namespace has ended, or does not answer: %w", err)
 	}
 	if line = strings.TrimSpace(line); line != "done" {
 		return errors.New(line)
@@ -215,62 +190,32 @@ func (p *Process) Ask(format string, args ...any) error {
 }
 
 // Signal sends s to the process from outside its namespace.
-func (p *Process) Signal(s syscall.Signal) error { return unix.PidfdSendSignal(p.fd, s, nil, 0) }
+func (p *Process) Signal(s syscall.Signal) error { return p.handle.Signal(s) }
 
-// Wait waits until the process has ended, and returns how. It is an error if that takes longer than proc.Deadline.
+// Wait waits until the process has ended, and returns how. It is an error if that takes longer than proc.Deadline; the process
+// is killed then.
 func (p *Process) Wait() (unix.WaitStatus, error) {
-	if p.status != nil {
-		return *p.status, nil
+	doing := make(chan string, 1)
+	late := time.AfterFunc(proc.Deadline, func() {
+		doing <- p.Describe()
+		_ = p.handle.Kill()
+	})
+	state, err := p.handle.Wait()
+	if !late.Stop() {
+		return 0, fmt.Errorf("process %d has not ended within %v: %s", p.PID, proc.Deadline, <-doing)
 	}
-	end := time.Now().Add(proc.Deadline)
-	for {
-		left := time.Until(end)
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}, int(max(left.Milliseconds(), 0)))
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return 0, err
-		}
-		if n == 0 {
-			return 0, fmt.Errorf("process %d has not ended within %v: %s", p.PID, proc.Deadline, p.Describe())
-		}
-		return p.collect()
+	if err != nil {
+		return 0, err
 	}
+	return unix.WaitStatus(state.Sys().(syscall.WaitStatus)), nil
 }
 
-// collect waits for a process that is dead or dying.
-func (p *Process) collect() (unix.WaitStatus, error) {
-	for {
-		var status unix.WaitStatus
-		_, err := unix.Wait4(int(p.PID), &status, unix.WALL, nil)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return 0, err
-		}
-		if status.Exited() || status.Signaled() {
-			p.status = &status
-			return status, nil
-		}
-	}
-}
-
-// Kill ends the process, and its namespace with it, whatever it does, and waits until it is gone. A second call does
-// nothing.
+// Kill ends the process, and its namespace with it, whatever it does, and waits until it is gone. After the end of the process
+// it only releases what belongs to it.
 func (p *Process) Kill() {
-	if p.status == nil && p.PID > 0 {
-		_ = unix.Kill(int(p.PID), unix.SIGKILL)
-		_, _ = p.collect()
-	}
-	if p.fd >= 0 {
-		unix.Close(p.fd)
-		p.fd = -1
-	}
-	if p.ask != nil {
-		p.ask.Close()
-		p.answer.Close()
-		p.ask = nil
-	}
+	// The errors are those of a process that is gone already.
+	_ = p.handle.Kill()
+	_, _ = p.handle.Wait()
+	_ = p.handle.Release()
+	p.agent.Close() // does nothing to nil
 }

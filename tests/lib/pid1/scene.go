@@ -27,8 +27,7 @@ const (
 // Descriptors of the helper, as startScene passes them.
 const (
 	reportFD = 3 + iota
-	ordersFD
-	answerFD
+	agentFD
 )
 
 // Main plays a role, and does not return, if this process was started by this package to do so; otherwise it returns
@@ -69,13 +68,13 @@ func playScene(text string) error {
 	if err := json.Unmarshal([]byte(text), &spec); err != nil {
 		return err
 	}
-	for fd := reportFD; fd <= answerFD; fd++ {
+	for fd := reportFD; fd <= agentFD; fd++ {
 		unix.CloseOnExec(fd)
 	}
 	scene := spec.Scene
 	if scene.Agent {
 		// The agent is told which program to run, but is no scene itself.
-		files := []uintptr{ordersFD, answerFD, 2}
+		files := []uintptr{agentFD, agentFD, 2}
 		argv := []string{roleAgent, text}
 		if _, err := syscall.ForkExec("/proc/self/exe", argv, &syscall.ProcAttr{Files: files, Env: []string{}}); err != nil {
 			return fmt.Errorf("start the agent: %w", err)

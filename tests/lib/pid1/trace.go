@@ -62,7 +62,6 @@ func Trace(spec Spec, each func(Stop) error) (status unix.WaitStatus, err error)
 			return 0, err
 		}
 		if status.Exited() || status.Signaled() {
-			p.status = &status
 			if !watchdog.Stop() {
 				return status, fmt.Errorf("the traced program has not ended within %v", proc.Deadline)
 			}

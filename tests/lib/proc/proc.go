@@ -170,23 +170,6 @@ func Named(name string) (pids []PID) {
 	return pids
 }
 
-// Children returns the children of the process, zombies included.
-func (p PID) Children() ([]PID, error) {
-	text, err := os.ReadFile(p.Path("task/" + strconv.Itoa(int(p)) + "/children"))
-	if err != nil {
-		return nil, err
-	}
-	var children []PID
-	for _, field := range strings.Fields(string(text)) {
-		child, err := strconv.Atoi(field)
-		if err != nil {
-			return nil, err
-		}
-		children = append(children, PID(child))
-	}
-	return children, nil
-}
-
 // Descendants returns the process, its children, theirs, and so on, zombies included. For PID 1 of a PID namespace that is all
 // of the namespace, because whoever loses its parent there becomes a child of PID 1.
 func (p PID) Descendants() ([]PID, error) {
@@ -267,14 +250,6 @@ func (p PID) AwaitState(state string) error {
 	return p.await("is in state "+state, func() (bool, error) {
 		stat, err := p.Stat()
 		return err == nil && state == stat.State, err
-	})
-}
-
-// AwaitChildren waits until the process has exactly count children, zombies included.
-func (p PID) AwaitChildren(count int) error {
-	return p.await(fmt.Sprintf("has %d children", count), func() (bool, error) {
-		children, err := p.Children()
-		return len(children) == count, err
 	})
 }
 
