@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -123,22 +122,15 @@ func Unpack(layout, dest string) (Process, error) {
 
 // write writes a member of a layer. A pause image has folders and files, and nothing else.
 func write(root *os.Root, header *tar.Header, content io.Reader) error {
-	name, mode := filepath.Clean(header.Name), header.FileInfo().Mode().Perm()
-	if header.Typeflag == tar.TypeDir {
+	name := filepath.Clean(header.Name)
+	switch header.Typeflag {
+	case tar.TypeDir:
 		return root.MkdirAll(name, 0o755)
+	case tar.TypeReg:
+		data, err := io.ReadAll(content)
+		return errors.Join(err, root.MkdirAll(filepath.Dir(name), 0o755), root.WriteFile(name, data, header.FileInfo().Mode().Perm()))
 	}
-	if header.Typeflag != tar.TypeReg {
-		return fmt.Errorf("%s: type %q is not unpacked here", name, header.Typeflag)
-	}
-	if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, content)
-	return errors.Join(err, f.Close())
+	return fmt.Errorf("%s: type %q is not unpacked here", name, header.Typeflag)
 }
 
 // parseUser reads UID or UID:GID. Names are an error: there is no passwd file in a pause image. "" is root.
@@ -146,16 +138,13 @@ func parseUser(user string) (uid, gid uint32, err error) {
 	if user == "" {
 		return 0, 0, nil
 	}
-	u, g, hasGroup := strings.Cut(user, ":")
-	if !hasGroup {
-		g = "0"
+	if !strings.Contains(user, ":") {
+		user += ":0"
 	}
-	uid64, err := strconv.ParseUint(u, 10, 32)
-	gid64, err2 := strconv.ParseUint(g, 10, 32)
-	if err := errors.Join(err, err2); err != nil {
-		return 0, 0, fmt.Errorf("user %q is not numeric UID[:GID]", user)
+	if _, err := fmt.Sscanf(user, "%d:%d", &uid, &gid); err != nil {
+		return 0, 0, fmt.Errorf("user %q is not numeric UID[:GID]: %w", user, err)
 	}
-	return uint32(uid64), uint32(gid64), nil
+	return uid, gid, nil
 }
 
 // Options says what container Config describes.
