@@ -2,13 +2,14 @@
 // Pod Security; and runs them on a real node.
 //
 // The tests are off unless KUBEBUILDER_ASSETS names a folder with etcd, kube-apiserver and kubectl: the variable, and the
-// programs, that envtest of controller-runtime uses. A node takes more. tests/apiserver/programs builds all of them, which takes
+// programs, that envtest of controller-runtime uses. A node takes more. tests/apiserver/programs.sh builds all of them, which takes
 // minutes and gigabytes; that is why not even --config=ci asks for it.
 package apiserver
 
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,17 +29,14 @@ const deploy = "../../deploy"
 func TestAPIServer(t *testing.T) {
 	assets := os.Getenv(envAssets)
 	if assets == "" {
-		t.Skipf("skipped: off by default; %s has to name a folder with etcd, kube-apiserver and kubectl, which tests/apiserver/programs makes", envAssets)
+		t.Skipf("skipped: off by default; %s has to name a folder with etcd, kube-apiserver and kubectl, which tests/apiserver/programs.sh makes", envAssets)
 	}
 	c := startCluster(t, assets)
-	manifests := copyManifests(t)
-	folders, err := filepath.Glob(filepath.Join(manifests, "overlays", "*"))
-	if err != nil || len(folders) == 0 {
-		t.Fatalf("no overlays in %s: %v", deploy, err)
-	}
-	folders = append([]string{filepath.Join(manifests, "base")}, folders...)
+	manifests, folders := copyManifests(t)
 	for _, component := range []string{"istio", "linkerd", "seccomp"} {
-		folders = append(folders, combine(t, manifests, "fleet", component))
+		// As docs/deploy.md says to combine them.
+		folders = append(folders, kustomization(t, manifests, "fleet-"+component,
+			"resources: [../base]\ncomponents: [../components/fleet, ../components/"+component+"]\n"))
 	}
 	for _, folder := range folders {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
@@ -114,37 +112,26 @@ func write(t *testing.T, pod *corev1.Pod) string {
 	return path
 }
 
-// combine writes a kustomization that takes base and the components, as docs/deploy.md says to combine them, and returns its
-// folder.
-func combine(t *testing.T, manifests string, components ...string) string {
+// kustomization writes a kustomization into a new folder beside that of the base, and returns the folder.
+func kustomization(t *testing.T, manifests, name, text string) string {
 	t.Helper()
-	kustomization := "resources: [../base]\ncomponents:\n"
-	for _, component := range components {
-		kustomization += "  - ../components/" + component + "\n"
-	}
-	dir := filepath.Join(manifests, strings.Join(components, "-"))
+	dir := filepath.Join(manifests, name)
 	need.NoError(t, os.Mkdir(dir, 0o755))
-	need.NoError(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(kustomization), 0o644))
+	need.NoError(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o644))
 	return dir
 }
 
-// copyManifests copies base, components and overlays into a folder of their own and returns it: kustomize refuses files outside of its
-// folder, and Bazel's runfiles are links to such.
-func copyManifests(t *testing.T) string {
+// copyManifests copies deploy and returns its folder, and in it those of the base and of every overlay: kustomize refuses files
+// outside of its folder, and Bazel's runfiles are links to such.
+func copyManifests(t *testing.T) (manifests string, folders []string) {
 	t.Helper()
-	dir := t.TempDir()
-	for _, pattern := range []string{"base/*.yaml", "components/*/*.yaml", "overlays/*/*.yaml"} {
-		files, err := filepath.Glob(filepath.Join(deploy, pattern))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no %s in %s: %v", pattern, deploy, err)
-		}
-		for _, file := range files {
-			content, err := os.ReadFile(file)
-			need.NoError(t, err)
-			to := filepath.Join(dir, strings.TrimPrefix(file, deploy))
-			need.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
-			need.NoError(t, os.WriteFile(to, content, 0o644))
-		}
+	manifests = filepath.Join(t.TempDir(), "deploy")
+	if out, err := exec.Command("cp", "-RL", deploy, manifests).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
-	return dir
+	overlays, err := filepath.Glob(filepath.Join(manifests, "overlays", "*"))
+	if err != nil || len(overlays) == 0 {
+		t.Fatalf("no overlays in %s: %v", deploy, err)
+	}
+	return manifests, append([]string{filepath.Join(manifests, "base")}, overlays...)
 }

@@ -39,18 +39,14 @@ func TestNode(t *testing.T) {
 	assets := os.Getenv(envAssets)
 	for _, program := range []string{"kube-controller-manager", "kube-scheduler", "kubelet"} {
 		if _, err := os.Stat(filepath.Join(assets, program)); assets == "" || err != nil {
-			t.Skipf("skipped: off by default; %s has to name a folder with %s, which tests/apiserver/programs makes", envAssets, program)
+			t.Skipf("skipped: off by default; %s has to name a folder with %s, which tests/apiserver/programs.sh makes", envAssets, program)
 		}
 	}
 	jail.Need(t)
 	c := startCluster(t, assets)
 	digest := startNode(t, c, assets)
-	manifests := copyManifests(t)
-	overlays, err := filepath.Glob(filepath.Join(manifests, "overlays", "*"))
-	if err != nil || len(overlays) == 0 {
-		t.Fatalf("no overlays in %s: %v", deploy, err)
-	}
-	for _, folder := range append([]string{filepath.Join(manifests, "base")}, overlays...) {
+	manifests, folders := copyManifests(t)
+	for _, folder := range folders {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			folder := released(t, manifests, folder, digest)
 			c.must(t, "apply", "--kustomize", folder)
@@ -86,14 +82,10 @@ func released(t *testing.T, manifests, folder, digest string) string {
 	t.Helper()
 	inner, err := filepath.Rel(manifests, folder)
 	need.NoError(t, err)
-	dir := filepath.Join(manifests, "released-"+filepath.Base(folder))
-	need.NoError(t, os.Mkdir(dir, 0o755))
-	text := fmt.Sprintf(`resources: [../%s]
+	return kustomization(t, manifests, "released-"+filepath.Base(folder), fmt.Sprintf(`resources: [../%s]
 images: [{name: registry.example.com/pause, digest: %q}]
 replicas: [{name: pause, count: %d}]
-`, inner, digest, replicas)
-	need.NoError(t, os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o644))
-	return dir
+`, inner, digest, replicas))
 }
 
 // startNode starts containerd with the image, and a controller manager, a scheduler and a kubelet for the API server, waits
