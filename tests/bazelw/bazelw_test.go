@@ -50,197 +50,169 @@ func TestBazelw(t *testing.T) {
 		name     string
 		programs map[string]string // on PATH, or in the checkout if the name begins with "./"; by name
 		env      []string
-		args     []string
-		code     int
-		stdout   string // all of it, with DIR for the checkout
-		stderr   string // a part of it
-		quiet    bool   // nothing else on standard error than one line
+		args     []string // "info" alone if there are none
+		stdout   string   // all of it, with DIR for the checkout; the exit code is that of the stand-in then, or else 36
+		stderr   string   // a part of it
+		sealed   bool     // sealed mode has its say; else there is one line on standard error and nothing else
 	}{
 		{
-			"the variable BAZEL",
-			map[string]string{"./mine": bazel("0"), "bazel": bazel(version)},
-			[]string{"BAZEL=./../mine"},
-			[]string{"build", "a b", ""},
-			7,
-			"mine in DIR/sub: <build> <a b> <> input\n", "taking ./../mine: the variable BAZEL says so", true,
+			name:     "the variable BAZEL",
+			programs: map[string]string{"./mine": bazel("0"), "bazel": bazel(version)},
+			env:      []string{"BAZEL=./../mine"},
+			args:     []string{"build", "a b", ""},
+			stdout:   "mine in DIR/sub: <build> <a b> <> input\n",
+			stderr:   "taking ./../mine: the variable BAZEL says so",
 		},
 		{
-			"bazelisk first",
-			map[string]string{"bazelisk": bazel(version), "bazel": bazel(version)},
-			nil,
-			[]string{"test", "//..."},
-			7,
-			"bazelisk in DIR/sub: <test> <//...> input\n", "it is on PATH and gives bazel " + version, true,
+			name:     "bazelisk first",
+			programs: map[string]string{"bazelisk": bazel(version), "bazel": bazel(version)},
+			args:     []string{"test", "//..."},
+			stdout:   "bazelisk in DIR/sub: <test> <//...> input\n",
+			stderr:   "it is on PATH and gives bazel " + version,
 		},
 		{
-			"bazel",
-			map[string]string{"bazel": bazel(version + "- (@non-git)")},
-			nil,
-			[]string{"info"},
-			7,
-			"bazel in DIR/sub: <info> input\n", "it is on PATH and gives bazel " + version, true,
+			name:     "bazel",
+			programs: map[string]string{"bazel": bazel(version + "- (@non-git)")},
+			stdout:   "bazel in DIR/sub: <info> input\n",
+			stderr:   "it is on PATH and gives bazel " + version,
 		},
 		{
-			"another version asked for",
-			map[string]string{"bazelisk": bazel("9.0.0")},
-			[]string{"USE_BAZEL_VERSION=9.0.0"},
-			[]string{"info"},
-			7,
-			"bazelisk in DIR/sub: <info> input\n", "it is on PATH and gives bazel 9.0.0", true,
+			name:     "another version asked for",
+			programs: map[string]string{"bazelisk": bazel("9.0.0")},
+			env:      []string{"USE_BAZEL_VERSION=9.0.0"},
+			stdout:   "bazelisk in DIR/sub: <info> input\n",
+			stderr:   "it is on PATH and gives bazel 9.0.0",
 		},
 		{
-			"another version asked for, that of .bazelversion there",
-			map[string]string{"bazel": bazel(version), "go": noGo},
-			[]string{"USE_BAZEL_VERSION=9.0.0"},
-			[]string{"--online", "info"},
-			36,
-			"", "bazel does not give Bazel 9.0.0; Bazelisk cannot download Bazel 9.0.0; install Bazelisk", true,
+			name:     "another version asked for, that of .bazelversion there",
+			programs: map[string]string{"bazel": bazel(version), "go": noGo},
+			env:      []string{"USE_BAZEL_VERSION=9.0.0"},
+			args:     []string{"--online", "info"},
+			stderr:   "bazel does not give Bazel 9.0.0; Bazelisk cannot download Bazel 9.0.0; install Bazelisk",
 		},
 		{
-			"an early version of the one asked for",
-			map[string]string{"bazel": bazel("9.0.0-pre.20250101.1")},
-			[]string{"USE_BAZEL_VERSION=9.0.0"},
-			[]string{"--online", "info"},
-			36,
-			"", "bazel does not give Bazel 9.0.0; ", true,
+			name:     "an early version of the one asked for",
+			programs: map[string]string{"bazel": bazel("9.0.0-pre.20250101.1")},
+			env:      []string{"USE_BAZEL_VERSION=9.0.0"},
+			args:     []string{"--online", "info"},
+			stderr:   "bazel does not give Bazel 9.0.0; there is no go command to get Bazelisk with; install Bazelisk",
 		},
 		{
-			"a major version asked for",
-			map[string]string{"bazel": bazel("9.12.3")},
-			[]string{"USE_BAZEL_VERSION=9.x"},
-			[]string{"info"},
-			7,
-			"bazel in DIR/sub: <info> input\n", "it is on PATH and gives bazel 9.12.3", true,
+			name:     "a major version asked for",
+			programs: map[string]string{"bazel": bazel("9.12.3")},
+			env:      []string{"USE_BAZEL_VERSION=9.x"},
+			stdout:   "bazel in DIR/sub: <info> input\n",
+			stderr:   "it is on PATH and gives bazel 9.12.3",
 		},
 		{
-			"another major version",
-			map[string]string{"bazel": bazel("90.12.3")},
-			[]string{"USE_BAZEL_VERSION=9.*"},
-			[]string{"--online", "info"},
-			36,
-			"", "bazel does not give Bazel 9.*; there is no go command", true,
+			name:     "another major version",
+			programs: map[string]string{"bazel": bazel("90.12.3")},
+			env:      []string{"USE_BAZEL_VERSION=9.*"},
+			args:     []string{"--online", "info"},
+			stderr:   "bazel does not give Bazel 9.*; there is no go command",
 		},
 		{
-			"a word that only Bazelisk knows",
-			map[string]string{"bazelisk": bazel("9.12.3"), "bazel": bazel("9.12.3")},
-			[]string{"USE_BAZEL_VERSION=latest"},
-			[]string{"info"},
-			7,
-			"bazelisk in DIR/sub: <info> input\n", "it is on PATH and gives bazel 9.12.3", true,
+			name:     "a word that only Bazelisk knows",
+			programs: map[string]string{"bazelisk": bazel("9.12.3"), "bazel": bazel("9.12.3")},
+			env:      []string{"USE_BAZEL_VERSION=latest"},
+			stdout:   "bazelisk in DIR/sub: <info> input\n",
+			stderr:   "it is on PATH and gives bazel 9.12.3",
 		},
 		{
-			"a word that only Bazelisk knows, and no Bazelisk",
-			map[string]string{"bazel": bazel("9.12.3")},
-			[]string{"USE_BAZEL_VERSION=latest"},
-			[]string{"--online", "info"},
-			36,
-			"", "bazel does not give Bazel latest; there is no go command", true,
+			name:     "a word that only Bazelisk knows, and no Bazelisk",
+			programs: map[string]string{"bazel": bazel("9.12.3")},
+			env:      []string{"USE_BAZEL_VERSION=latest"},
+			args:     []string{"--online", "info"},
+			stderr:   "bazel does not give Bazel latest; there is no go command",
 		},
 		{
-			"a slow download",
-			map[string]string{"bazelisk": slow + bazel(version)},
-			[]string{"BAZELW_PATIENCE=2"},
-			[]string{"info"},
-			7,
-			"bazelisk in DIR/sub: <info> input\n", "it is on PATH and gives bazel " + version, true,
+			name:     "a slow download",
+			programs: map[string]string{"bazelisk": slow + bazel(version)},
+			env:      []string{"BAZELW_PATIENCE=2"},
+			stdout:   "bazelisk in DIR/sub: <info> input\n",
+			stderr:   "it is on PATH and gives bazel " + version,
 		},
 		{
-			"patience is none", nil,
-			[]string{"BAZELW_PATIENCE=long"},
-			[]string{"info"},
-			36,
-			"", "BAZELW_PATIENCE is 'long'; it is a number of seconds", true,
+			name:   "patience is none",
+			env:    []string{"BAZELW_PATIENCE=long"},
+			stderr: "BAZELW_PATIENCE is 'long'; it is a number of seconds",
 		},
 		{
-			"another version, online",
-			map[string]string{"bazel": bazel("1.2.4")},
-			nil,
-			[]string{"--online", "info"},
-			36,
-			"", "bazel does not give Bazel 1.2.3; there is no go command to get Bazelisk with; install Bazelisk", true,
+			name:     "a version that begins alike",
+			programs: map[string]string{"bazel": bazel(version + "0"), "go": noGo},
+			args:     []string{"--online", "info"},
+			stderr:   "bazel does not give Bazel 1.2.3; Bazelisk cannot download Bazel 1.2.3; install Bazelisk",
 		},
 		{
-			"a version that begins alike",
-			map[string]string{"bazel": bazel(version + "0"), "go": noGo},
-			nil,
-			[]string{"--online", "info"},
-			36,
-			"", "bazel does not give Bazel 1.2.3; Bazelisk cannot download Bazel 1.2.3; install Bazelisk", true,
+			name:   "nothing",
+			stderr: "sealed mode needs the go command (any version from 1.21 on) to make its root; install Go",
+			sealed: true,
 		},
 		{
-			"nothing", nil, nil,
-			[]string{"info"},
-			36,
-			"", "sealed mode needs the go command (any version from 1.21 on) to make its root; install Go", false,
+			name:     "no download, no module proxy",
+			programs: map[string]string{"go": noGo},
+			stderr:   "the program that makes the sealed root does not build (no such module); mend that, or see whether the Go module proxy is up",
+			sealed:   true,
 		},
 		{
-			"no download, no module proxy",
-			map[string]string{"go": noGo},
-			nil,
-			[]string{"info"},
-			36,
-			"", "the program that makes the sealed root does not build (no such module); mend that, or see whether the Go module proxy is up", false,
+			name:     "another system",
+			programs: map[string]string{"uname": "#!/bin/bash\necho Darwin\n"},
+			args:     []string{"--sealed", "info"},
+			stderr:   "sealed mode runs on Linux on x86-64 only; install Bazelisk",
+			sealed:   true,
 		},
 		{
-			"another system",
-			map[string]string{"uname": "#!/bin/bash\necho Darwin\n"},
-			nil,
-			[]string{"--sealed", "info"},
-			36,
-			"", "sealed mode runs on Linux on x86-64 only; install Bazelisk", false,
+			name:     "no namespaces",
+			programs: map[string]string{"unshare": "#!/bin/bash\nexit 1\n"},
+			args:     []string{"--sealed", "info"},
+			stderr:   "and this machine refuses",
+			sealed:   true,
 		},
 		{
-			"no namespaces",
-			map[string]string{"unshare": "#!/bin/bash\nexit 1\n"},
-			nil,
-			[]string{"--sealed", "info"},
-			36,
-			"", "and this machine refuses", false,
+			name:     "nobody knows the download's host",
+			programs: map[string]string{"getent": "#!/bin/bash\nexit 2\n", "go": noGo},
+			args:     []string{"--online", "info"},
+			stderr:   "Bazelisk cannot download Bazel 1.2.3; install Bazelisk",
 		},
 		{
-			"nobody knows the download's host",
-			map[string]string{"getent": "#!/bin/bash\nexit 2\n", "go": noGo},
-			nil,
-			[]string{"--online", "info"},
-			36,
-			"", "Bazelisk cannot download Bazel 1.2.3; install Bazelisk", true,
+			name:   "BAZEL is none",
+			env:    []string{"BAZEL=nowhere"},
+			stderr: "the variable BAZEL names nowhere, which is no program; correct it, or unset it",
 		},
 		{
-			"BAZEL is none", nil,
-			[]string{"BAZEL=nowhere"},
-			[]string{"info"},
-			36,
-			"", "the variable BAZEL names nowhere, which is no program; correct it, or unset it", true,
+			name:   "mode is none",
+			env:    []string{"BAZELW_MODE=closed"},
+			stderr: "BAZELW_MODE is 'closed'; it can be sealed or online",
 		},
 		{
-			"mode is none", nil,
-			[]string{"BAZELW_MODE=closed"},
-			[]string{"info"},
-			36,
-			"", "BAZELW_MODE is 'closed'; it can be sealed or online", true,
-		},
-		{
-			"cache cannot be made",
-			map[string]string{"go": noGo, "./file": ""},
-			[]string{"BAZELW_CACHE=../file/cache"},
-			[]string{"--sealed", "info"},
-			36,
-			"", "file/cache cannot be written; set BAZELW_CACHE to a folder that can be", false,
+			name:     "cache cannot be made",
+			programs: map[string]string{"go": noGo, "./file": ""},
+			env:      []string{"BAZELW_CACHE=../file/cache"},
+			args:     []string{"--sealed", "info"},
+			stderr:   "file/cache cannot be written; set BAZELW_CACHE to a folder that can be",
+			sealed:   true,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			// Only sealed mode says more than a line, and only on Linux are the programs that it calls to be expected.
-			need.That(t, test.quiet || runtime.GOOS == "linux", "this machine does not run Linux")
+			// Only on Linux are the programs that sealed mode calls to be expected.
+			need.That(t, !test.sealed || runtime.GOOS == "linux", "this machine does not run Linux")
+			if test.args == nil {
+				test.args = []string{"info"}
+			}
+			wantCode := 36
+			if test.stdout != "" {
+				wantCode = 7
+			}
 			dir, path := checkout(t, test.programs)
 			code, stdout, stderr := call(t, dir, append(test.env, "PATH="+path), test.args...)
-			if code != test.code {
-				t.Errorf("exit code %d, want %d", code, test.code)
+			if code != wantCode {
+				t.Errorf("exit code %d, want %d", code, wantCode)
 			}
 			if want := strings.ReplaceAll(test.stdout, "DIR", dir); stdout != want {
 				t.Errorf("stdout is %q, want %q", stdout, want)
 			}
-			if !strings.Contains(stderr, test.stderr) || test.quiet && strings.Count(stderr, "\n") > 1+strings.Count(stderr, "looking whether") {
+			if !strings.Contains(stderr, test.stderr) || !test.sealed && strings.Count(stderr, "\n") > 1+strings.Count(stderr, "looking whether") {
 				t.Errorf("stderr is %q, want %q", stderr, test.stderr)
 			}
 			if left, _ := filepath.Glob(filepath.Join(dir, "home/.cache/pause-sealed/*")); len(left) > 0 {

@@ -3,9 +3,6 @@ package pid1_test
 import (
 	"fmt"
 	"os"
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -202,53 +199,13 @@ func TestStops(t *testing.T) {
 // A thousand times in a row, a stop signal sent as soon as the program is seen to sleep ends it: none is lost. A program that
 // loses one of two hundred is found in all but one of a hundred runs; TestStopsAtEverySystemCall leaves nothing to chance.
 func TestStopsAtOnceEveryTime(t *testing.T) {
-	const count = 1000
 	native(t, func(t *testing.T, s subject) {
-		var started atomic.Int64
-		var failed atomic.Pointer[error]
-		var workers sync.WaitGroup
-		for range 2 * runtime.NumCPU() {
-			workers.Go(func() {
-				for failed.Load() == nil {
-					i := int(started.Add(1))
-					if i > count {
-						return
-					}
-					if err := s.stopAtOnce(stops[i%len(stops)]); err != nil {
-						err = fmt.Errorf("run %d of %d: %w", i, count, err)
-						failed.Store(&err)
-					}
-				}
-			})
-		}
-		workers.Wait()
-		if err := failed.Load(); err != nil {
-			t.Fatal(*err)
+		for i := range 1000 {
+			p := s.asleep(t, s.spec(s.bin))
+			need.NoError(t, p.Signal(stops[i%len(stops)]))
+			exits(t, p, 0)
 		}
 	})
-}
-
-// stopAtOnce runs s, sends it stop as soon as it sleeps, and expects that it exits with status 0.
-func (s subject) stopAtOnce(stop syscall.Signal) error {
-	p, err := pid1.Start(s.spec(s.bin))
-	if err != nil {
-		return err
-	}
-	defer p.Kill()
-	if err := p.AwaitSleep(s.Sleep()); err != nil {
-		return err
-	}
-	if err := p.Signal(stop); err != nil {
-		return err
-	}
-	status, err := p.Wait()
-	if err != nil {
-		return err
-	}
-	if !status.Exited() || status.ExitStatus() != 0 {
-		return fmt.Errorf("%s after %s; want exit status 0", describe(status), unix.SignalName(stop))
-	}
-	return nil
 }
 
 // At no point after the mask is set is a stop signal lost: it is sent before and after each system call that follows,
