@@ -3,7 +3,6 @@ package engines
 import (
 	"net"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -31,7 +30,6 @@ type containerd struct {
 	pods.Config
 	major int // of its version
 	ctr   string
-	runs  *int
 }
 
 // startContainerd starts containerd, with the Container Runtime Interface and a sandbox image of that name, or without if it
@@ -43,7 +41,7 @@ func startContainerd(t *testing.T, sandbox string) *containerd {
 	need.Program(t, "runc", "runc")
 	_, major, err := pods.Version(program)
 	need.NoError(t, err)
-	d := &containerd{Config: pods.Config{Dir: temp(t)}, major: major, ctr: ctr, runs: new(int)}
+	d := &containerd{Config: pods.Config{Dir: temp(t)}, major: major, ctr: ctr}
 	if sandbox != "" {
 		d.Sandbox = sandboxConfig(t, major, sandbox)
 		need.Program(t, "crun", "crun")
@@ -107,16 +105,10 @@ func (d *containerd) runArgs(id string, options []string, args ...string) []stri
 
 func (*containerd) filters() bool { return true }
 
-// id returns a name for the next container.
-func (d *containerd) id() string {
-	*d.runs++
-	return "x" + strconv.Itoa(*d.runs)
-}
-
 func (d *containerd) start(t *testing.T, profile string) container {
 	t.Helper()
-	id := d.id()
-	pidFile := filepath.Join(temp(t), "pid")
+	dir := temp(t)
+	id, pidFile := filepath.Base(dir), filepath.Join(dir, "pid")
 	options := []string{"--null-io", "--pid-file", pidFile, "--seccomp"}
 	if profile != "" {
 		options = append(options, "--seccomp-profile", profile)
@@ -135,5 +127,5 @@ func (d *containerd) start(t *testing.T, profile string) container {
 
 func (d *containerd) print(t *testing.T, args ...string) string {
 	t.Helper()
-	return run(t, d.ctr, d.runArgs(d.id(), nil, args...)...)
+	return run(t, d.ctr, d.runArgs(filepath.Base(temp(t)), nil, args...)...)
 }

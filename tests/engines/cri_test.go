@@ -160,8 +160,10 @@ func (k kubelet) container(t *testing.T, pod string, config *cri.PodSandboxConfi
 	_, pid := k.containerStatus(t, id)
 	awaitSleep(t, pid)
 	checkProcess(t, pid, true)
-	if got, want := link(t, pid, "ns/pid"), link(t, sandbox, "ns/pid"); got != want {
-		t.Errorf("the container is in the PID namespace %s, its sandbox in %s", got, want)
+	got, err := os.Readlink(pid.Path("ns/pid"))
+	need.NoError(t, err)
+	if want, err := os.Readlink(sandbox.Path("ns/pid")); err != nil || got != want {
+		t.Errorf("the container is in the PID namespace %s, its sandbox in %s (%v)", got, want, err)
 	}
 	grace := int64(gracePeriod / time.Second)
 	if _, err := k.Runtime.StopContainer(t.Context(), &cri.StopContainerRequest{ContainerId: id, Timeout: grace}); err != nil {
@@ -203,14 +205,6 @@ func (k kubelet) containerStatus(t *testing.T, id string) (*cri.ContainerStatus,
 	pid, err := pods.PID(answer.Info)
 	need.NoError(t, err)
 	return answer.Status, pid
-}
-
-// link returns where a symbolic link of process pid below /proc points.
-func link(t *testing.T, pid proc.PID, name string) string {
-	t.Helper()
-	target, err := os.Readlink(pid.Path(name))
-	need.NoError(t, err)
-	return target
 }
 
 // sandboxConfig is the shipped configuration of the sandbox image for containerd of that major version, with that name for it.
