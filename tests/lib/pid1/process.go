@@ -7,6 +7,8 @@ package pid1
 
 import (
 	"bufio"
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -35,11 +37,14 @@ type Spec struct {
 	Ordinary bool
 	// Stdout is the program's standard output; nil is /dev/null. Standard input and error are /dev/null, and the
 	// environment is empty.
-	Stdout *os.File
+	Stdout *os.File `json:"-"`
 
 	// Scene is what the process does before it becomes the program; nil means that it starts as the program.
 	Scene *Scene
 }
+
+// path is the file to execute.
+func (s Spec) path() string { return cmp.Or(s.Path, s.Argv[0]) }
 
 // A Scene is what a process has done before it executes the program, as some other program in its place may have.
 type Scene struct {
@@ -83,12 +88,6 @@ var available = sync.OnceValue(func() error {
 
 // Start runs spec, and returns once the program has been executed (not: once it is ready). Call Kill when done.
 func Start(spec Spec) (*Process, error) {
-	if len(spec.Argv) == 0 {
-		return nil, errors.New("pid1: nothing to run")
-	}
-	if spec.Path == "" {
-		spec.Path = spec.Argv[0]
-	}
 	if spec.Scene != nil {
 		return startScene(spec)
 	}
@@ -114,17 +113,21 @@ func start(spec Spec, extra []*os.File, env []string, traced bool) (*Process, er
 		sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 		sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
-	handle, err := os.StartProcess(spec.Path, spec.Argv, &os.ProcAttr{
+	handle, err := os.StartProcess(spec.path(), spec.Argv, &os.ProcAttr{
 		Files: append([]*os.File{null, stdout, null}, extra...), Env: env, Sys: sys,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", spec.Path, err)
+		return nil, fmt.Errorf("start %s: %w", spec.path(), err)
 	}
 	return &Process{PID: proc.PID(handle.Pid), handle: handle}, nil
 }
 
 // startScene runs this very program as a helper that sets the scene and then becomes the program.
 func startScene(spec Spec) (*Process, error) {
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return nil, err
+	}
 	// The helper's end of the pipe closes when it executes the program; until then it can say what went wrong.
 	failed, report, err := os.Pipe()
 	if err != nil {
@@ -140,7 +143,7 @@ func startScene(spec Spec) (*Process, error) {
 	defer theirs.Close()
 
 	helper := spec
-	helper.Path, helper.Argv = "/proc/self/exe", helperArgv(spec)
+	helper.Path, helper.Argv = "/proc/self/exe", []string{roleScene, string(text)}
 	// The Go runtime must not interrupt the helper's last steps, which run under the scene's seccomp filter.
 	p, err := start(helper, []*os.File{report, theirs}, []string{"GODEBUG=asyncpreemptoff=1"}, false)
 	if err != nil {

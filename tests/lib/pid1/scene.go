@@ -3,7 +3,6 @@ package pid1
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -52,16 +51,6 @@ func Main() {
 	}
 }
 
-// helperArgv is the command line of the helper that sets the scene of spec.
-func helperArgv(spec Spec) []string {
-	spec.Stdout = nil
-	text, err := json.Marshal(spec)
-	if err != nil {
-		panic(err) // a Spec is plain data
-	}
-	return []string{roleScene, string(text)}
-}
-
 // playScene sets the scene, and executes the program. It returns only what went wrong.
 func playScene(text string) error {
 	var spec Spec
@@ -80,8 +69,10 @@ func playScene(text string) error {
 			return fmt.Errorf("start the agent: %w", err)
 		}
 	}
-	if err := leaveZombies(scene.Child, scene.Zombies); err != nil {
-		return err
+	if scene.Zombies > 0 {
+		if err := leaveZombies(scene.Child, scene.Zombies); err != nil {
+			return err
+		}
 	}
 	for _, s := range scene.Ignore {
 		signal.Ignore(s)
@@ -91,10 +82,7 @@ func playScene(text string) error {
 
 // leaveZombies starts count children and returns when all of them are dead; none is waited for.
 func leaveZombies(argv []string, count int) error {
-	if count > 0 && len(argv) == 0 {
-		return errors.New("the scene does not say what its children run")
-	}
-	pids, err := startChildren(argv, argv, count)
+	pids, err := startChildren(argv[0], argv, count)
 	if err != nil {
 		return err
 	}
@@ -114,7 +102,7 @@ func leaveZombies(argv []string, count int) error {
 }
 
 // startChildren starts count children with all standard streams on /dev/null.
-func startChildren(path, argv []string, count int) ([]int, error) {
+func startChildren(path string, argv []string, count int) ([]int, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
@@ -123,7 +111,7 @@ func startChildren(path, argv []string, count int) ([]int, error) {
 	attr := &syscall.ProcAttr{Files: []uintptr{null.Fd(), null.Fd(), null.Fd()}, Env: []string{}}
 	var pids []int
 	for range count {
-		pid, err := syscall.ForkExec(path[0], argv, attr)
+		pid, err := syscall.ForkExec(path, argv, attr)
 		if err != nil {
 			return nil, fmt.Errorf("start child %d of %d: %w", len(pids)+1, count, err)
 		}
@@ -134,7 +122,7 @@ func startChildren(path, argv []string, count int) ([]int, error) {
 
 // execute becomes the program of spec, with the blocked signals and the seccomp filter of its scene.
 func execute(spec Spec) error {
-	path, err := syscall.BytePtrFromString(spec.Path)
+	path, err := syscall.BytePtrFromString(spec.path())
 	if err != nil {
 		return err
 	}
@@ -179,7 +167,7 @@ func execute(spec Spec) error {
 		}
 	}
 	_, _, errno := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&envv[0])))
-	return fmt.Errorf("execute %s: %w", spec.Path, errno)
+	return fmt.Errorf("execute %s: %w", spec.path(), errno)
 }
 
 // playAgent does what Process.Ask says, until it is told to exit or the other end is closed.
@@ -208,7 +196,7 @@ func playAgent(text string) error {
 		case "kill":
 			err = unix.Kill(1, syscall.Signal(count))
 		case "orphans":
-			_, err = startChildren([]string{spec.Path}, spec.Argv, count)
+			_, err = startChildren(spec.path(), spec.Argv, count)
 		case "zombies":
 			err = leaveZombies(spec.Scene.Child, count)
 		case "exit":

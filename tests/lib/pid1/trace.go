@@ -35,12 +35,6 @@ type syscallInfo struct {
 // for every halt. Trace returns how the program ended. It is an error if that takes longer than proc.Deadline: whoever
 // traces a program that sleeps must end the sleep from within each, by a signal.
 func Trace(spec Spec, each func(Stop) error) (status unix.WaitStatus, err error) {
-	if spec.Scene != nil {
-		return 0, errors.New("pid1: cannot trace a scene")
-	}
-	if spec.Path == "" {
-		spec.Path = spec.Argv[0]
-	}
 	// All requests to a traced process must come from the thread that started it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
