@@ -20,12 +20,11 @@ const Deadline = 30 * time.Second
 // PID is a process, as the PID namespace of the caller numbers it.
 type PID int
 
-// A Stat is what the kernel has counted for a process.
+// A Stat is what the kernel knows of a process.
 type Stat struct {
-	State    string // one letter: R running, S sleeping, T stopped, t traced, Z dead but not waited for
-	Ticks    uint64 // CPU time, user and system, in clock ticks (10 ms nearly everywhere)
-	Switches uint64 // times that it was taken off a CPU, by its own will or not
-	Threads  int
+	State   string // one letter: R running, S sleeping, T stopped, t traced, Z dead but not waited for
+	Used    string // CPU time, user and system, in clock ticks; times that it was taken off a CPU, by its own will and not
+	Threads int
 }
 
 // Path returns the path of one of the process's files in /proc.
@@ -41,24 +40,9 @@ func (p PID) Stat() (Stat, error) {
 	if err != nil {
 		return Stat{}, err
 	}
-	s := Stat{State: fields[0]}
-	for _, number := range []struct {
-		text string
-		add  *uint64
-	}{
-		{fields[14-3], &s.Ticks},
-		{fields[15-3], &s.Ticks},
-		{status["voluntary_ctxt_switches"], &s.Switches},
-		{status["nonvoluntary_ctxt_switches"], &s.Switches},
-	} {
-		n, err := strconv.ParseUint(number.text, 10, 64)
-		if err != nil {
-			return Stat{}, fmt.Errorf("process %d: unexpected content of stat or status: %w", p, err)
-		}
-		*number.add += n
-	}
-	s.Threads, err = strconv.Atoi(status["Threads"])
-	return s, err
+	threads, err := strconv.Atoi(status["Threads"])
+	used := fmt.Sprintf("%s ticks, %s + %s switches", fields[14-3:16-3], status["voluntary_ctxt_switches"], status["nonvoluntary_ctxt_switches"])
+	return Stat{State: fields[0], Used: used, Threads: threads}, err
 }
 
 // stat returns the fields of /proc/PID/stat from the state on, which is field 3 of proc(5).
@@ -132,30 +116,6 @@ func (p PID) Call() (number uint64, args []uint64, err error) {
 		args = append(args, arg)
 	}
 	return number, args, nil
-}
-
-// A Mapping is a line of /proc/PID/maps.
-type Mapping struct {
-	Range string // addresses, as printed
-	Flags string // such as "r-xp"
-	Name  string // a file, something in brackets, or empty for anonymous memory
-}
-
-// Maps reads /proc/PID/maps.
-func (p PID) Maps() ([]Mapping, error) {
-	text, err := os.ReadFile(p.Path("maps"))
-	if err != nil {
-		return nil, err
-	}
-	var maps []Mapping
-	for line := range strings.Lines(string(text)) {
-		fields := strings.Fields(line)
-		if len(fields) < 5 {
-			return nil, fmt.Errorf("unexpected line in /proc/PID/maps: %s", line)
-		}
-		maps = append(maps, Mapping{Range: fields[0], Flags: fields[1], Name: strings.Join(fields[5:], " ")})
-	}
-	return maps, nil
 }
 
 // Named returns the processes of this PID namespace that have that name, of which the kernel keeps 15 characters (proc_pid_comm(5)).
@@ -298,5 +258,5 @@ func (p PID) await(what string, done func() (bool, error)) error {
 func (p PID) Describe() string {
 	call, _ := os.ReadFile(p.Path("syscall"))
 	stat, _ := p.Stat()
-	return fmt.Sprintf("state %s, %d ticks of CPU time, /proc/PID/syscall %q", stat.State, stat.Ticks, strings.TrimSpace(string(call)))
+	return fmt.Sprintf("%+v, /proc/PID/syscall %q", stat, strings.TrimSpace(string(call)))
 }
