@@ -1,15 +1,15 @@
 package main
 
 import (
-	"bytes"
-	"debug/elf"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,32 +22,22 @@ import (
 	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/pods"
 	"example.com/pause/tests/lib/proc"
+	"example.com/pause/tests/lib/targets"
 	"golang.org/x/sys/unix"
 )
 
 // A spec says what fleet to start.
 type spec struct {
-	Name   string // of what is measured, for the report
-	Layout string // an OCI layout; or
-	// Reference is the name of an ordinary C program of package lib, to be compiled; or
-	Reference string
-	Binary    string // a static program, run as /pause by 65535:65535
-	Engine    string // path of crun, runc or what takes the same arguments; or of containerd, for pods
-	Pods      bool   // the engine is containerd
-	Count     int
-	Parallel  int // engines at a time
-	Netns     bool
-	Cgroup    bool
-	Tree      string // with Cgroup: the fleet's cgroup, from the root of the hierarchies
-	Rootless  bool
-}
-
-// An event is what is reported while a fleet is driven. The last one has a Result.
-type event struct {
-	Phase  string `json:"phase,omitempty"` // start, stop or delete
-	Done   int    `json:"done,omitempty"`  // containers so far
-	Of     int    `json:"of,omitempty"`
-	Result *Run   `json:"result,omitempty"`
+	Name     string // of what is measured, for the report
+	Layout   string // an OCI layout; or
+	Program  []byte // a static program, run as /pause by 65535:65535
+	Engine   string // path of crun, runc or what takes the same arguments; or of containerd, for pods
+	Pods     bool   // the engine is containerd
+	Count    int
+	Netns    bool
+	Cgroup   bool
+	Tree     string // with Cgroup: the fleet's cgroup, from the root of the hierarchies
+	Rootless bool
 }
 
 const (
@@ -59,38 +49,26 @@ const (
 
 // driveMain starts the fleet that the orders describe, measures it, and stops it. It runs in a jail.
 func driveMain() error {
-	f := &fleet{}
-	send, err := jail.Enter(&f.spec)
+	f := &fleet{workers: runtime.NumCPU()}
+	report, err := jail.Enter(&f.spec)
 	if err != nil {
 		return err
-	}
-	var mu sync.Mutex
-	var last time.Time
-	// Not more often than can be seen: the processors are for the engine.
-	f.progress = func(phase string, done, of int) {
-		mu.Lock()
-		defer mu.Unlock()
-		if now := time.Now(); done == 1 || done == of || now.Sub(last) > 200*time.Millisecond {
-			last = now
-			send(event{Phase: phase, Done: done, Of: of}) //nolint:errcheck // only shown
-		}
 	}
 	result, err := f.run()
 	if err != nil {
 		return err
 	}
-	return send(event{Result: result})
+	return report(result)
 }
 
 type fleet struct {
 	spec
-	engine   string   // the path to execute
-	sealed   *os.File // keeps it
-	dir      string   // of the tmpfs
-	process  bundle.Process
-	pods     *pods.Client // of containerd; nil with an OCI engine
-	daemon   proc.PID     // containerd
-	progress func(phase string, done, of int)
+	workers int    // how many engines run at a time
+	engine  string // the path to execute
+	dir     string // of the tmpfs
+	process bundle.Process
+	pods    *pods.Client // of containerd; nil with an OCI engine
+	daemon  proc.PID     // containerd
 
 	mu       sync.Mutex
 	asleep   []container
@@ -113,14 +91,7 @@ func (f *fleet) run() (*Run, error) {
 	if err := f.warmUp(); err != nil {
 		return nil, err
 	}
-	load, err := lib.Load()
-	if err != nil {
-		return nil, err
-	}
-	result := &Run{
-		Name: f.Name, Engine: f.version(), Count: f.Count, Parallel: f.Parallel, Load: load,
-		Netns: f.Netns, Cgroup: f.Cgroup, Rootless: f.Rootless,
-	}
+	result := &Run{Name: f.Name, Engine: f.version(), Count: f.Count, Netns: f.Netns, Cgroup: f.Cgroup}
 	if st, err := os.Stat(filepath.Join(f.dir, "root", f.process.Args[0])); err == nil {
 		result.BinaryBytes = st.Size()
 	}
@@ -137,18 +108,18 @@ func (f *fleet) run() (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	result.Unsettled = !restedBefore || !restedAfter
 	if n := len(f.asleep); n > 0 {
 		result.Memory = cost(n, before, after)
+		result.Unsettled = !restedBefore || !restedAfter || result.Memory.impossible()
 		result.Processes, result.Threads, result.RSSKB = f.inspect()
 		if f.Pods {
 			result.Pod = f.podMemory(f.daemonMemory() - grown)
 		}
 	}
-	result.StopSeconds = Round(f.stop())
+	result.StopSeconds = f.stop()
 	begin := time.Now()
 	f.each("delete", len(f.asleep), func(w worker, i int) error { return f.remove(w, f.asleep[i]) })
-	result.DeleteSeconds = Round(time.Since(begin).Seconds())
+	result.DeleteSeconds = time.Since(begin).Seconds()
 	result.Failures, result.FailureMessages = f.failed, f.failures
 	return result, nil
 }
@@ -158,10 +129,10 @@ func (f *fleet) prepare() (err error) {
 	each := int64(64) // kB of the engine's state
 	if f.Pods {
 		each = 512
-	} else if f.engine, f.sealed, err = seal(f.Engine); err != nil {
+	} else if f.engine, err = seal(f.Engine); err != nil {
 		return err
 	}
-	if f.dir, err = mountMemory(64<<10+each*int64(f.Count), f.Layout, f.Binary, f.Engine); err != nil {
+	if f.dir, err = mountMemory(64<<10+each*int64(f.Count), f.Layout, f.Engine); err != nil {
 		return err
 	}
 	root := filepath.Join(f.dir, "root")
@@ -170,14 +141,11 @@ func (f *fleet) prepare() (err error) {
 			return err
 		}
 	}
-	f.process = bundle.Process{Args: []string{"/pause"}, UID: 65535, GID: 65535}
-	switch {
-	case f.Layout != "":
+	if f.Layout != "" {
 		f.process, err = bundle.Unpack(f.Layout, root)
-	case f.Binary != "":
-		err = copyProgram(f.Binary, filepath.Join(root, "pause"))
-	default:
-		err = compile(f.Reference, f.dir, filepath.Join(root, "pause"))
+	} else {
+		f.process = bundle.Process{Args: []string{"/pause"}, UID: 65535, GID: 65535}
+		err = os.WriteFile(filepath.Join(root, "pause"), f.Program, 0o755)
 	}
 	if err != nil {
 		return err
@@ -191,36 +159,43 @@ func (f *fleet) prepare() (err error) {
 	return f.startContainerd()
 }
 
-func copyProgram(from, to string) error {
-	program, err := os.ReadFile(from)
-	if err != nil {
-		return err
+// mountMemory mounts a file system in memory of at most kb kB, which is gone when the mount namespace is, over a folder that
+// every Linux has and that hides none of the paths needed. It returns that folder.
+func mountMemory(kb int64, needed ...string) (string, error) {
+	var errs []error
+	for _, dir := range []string{"/mnt", "/run", "/tmp"} {
+		if slices.ContainsFunc(needed, func(path string) bool { return strings.HasPrefix(path, dir+"/") }) {
+			continue
+		}
+		err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("size=%dk,nr_inodes=0,mode=0755", kb))
+		if err == nil {
+			return dir, nil
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", dir, err))
 	}
-	file, err := elf.NewFile(bytes.NewReader(program))
-	if err != nil {
-		return fmt.Errorf("%s: not an ELF program: %w", from, err)
-	}
-	if libs, err := file.ImportedLibraries(); err == nil && len(libs) > 0 {
-		return fmt.Errorf("%s: needs %s: only static programs run alone in a container", from, strings.Join(libs, ", "))
-	}
-	return os.WriteFile(to, program, 0o755)
+	return "", fmt.Errorf("nowhere to mount a tmpfs: %w", errors.Join(errs...))
 }
 
-// compile builds an ordinary C program, in dir.
-func compile(name, dir, to string) error {
-	if err := os.Setenv("TMPDIR", dir); err != nil {
-		return err
+// seal copies the program at path into memory that nobody can change any more, and returns a path to it, valid in this PID
+// namespace for as long as this process lives.
+//
+// Engines copy themselves so before every start, against containers that would overwrite them (CVE-2019-5736), unless they
+// find that somebody has done it for them. Programs that find their libraries relative to themselves are left where they are.
+func seal(path string) (string, error) {
+	program, err := os.ReadFile(path)
+	if err != nil || !strings.HasPrefix(string(program), "\x7fELF") || strings.Contains(string(program), "$ORIGIN") {
+		return path, err
 	}
-	programs, missing, err := lib.References(dir)
+	fd, err := unix.MemfdCreate("engine", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
-		return err
+		return "", err
 	}
-	for _, program := range programs {
-		if program.Name == name {
-			return copyProgram(program.Path, to)
-		}
+	sealed := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd)
+	if err := os.WriteFile(sealed, program, 0); err != nil {
+		return "", err
 	}
-	return fmt.Errorf("%s cannot be built: %s", name, strings.Join(missing, "; "))
+	_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
+	return sealed, err
 }
 
 // hideUnified hides, in this mount namespace, a unified hierarchy that is mounted beside those of version 1: crun 1.8
@@ -249,9 +224,11 @@ func (w worker) file(name string) string { return filepath.Join(w.dir, name) }
 // each calls do for 0 to n-1, from as many workers as there are to be engines at a time, until too much has failed. What
 // failed in an earlier phase does not count: what has been started is deleted in any case.
 func (f *fleet) each(phase string, n int, do func(w worker, i int) error) {
-	var next, done, failed atomic.Int64
+	bar := lib.Progress(f.Name+", "+phase, n)
+	defer bar.Finish()
+	var next, failed atomic.Int64
 	var wg sync.WaitGroup
-	for number := range f.Parallel {
+	for number := range f.workers {
 		w := worker{filepath.Join(f.dir, "worker"+strconv.Itoa(number))}
 		if err := os.MkdirAll(w.dir, 0o700); err != nil {
 			f.fail(err)
@@ -267,7 +244,7 @@ func (f *fleet) each(phase string, n int, do func(w worker, i int) error) {
 					failed.Add(1)
 					f.fail(err)
 				}
-				f.progress(phase, int(done.Add(1)), n)
+				bar.Add(1)
 			}
 		})
 	}
@@ -367,48 +344,41 @@ func (f *fleet) remove(w worker, c container) error {
 	return f.call(w, "delete", "--force", c.id)
 }
 
-// sleeping are the system calls in which a program that waits for a signal sleeps. A signal that comes before is lost: the
+// sleeping are the system calls in which an ordinary program that waits for a signal sleeps. A signal that comes before is lost: the
 // kernel keeps from PID 1 what it neither handles nor blocks.
-var sleeping = map[uint64]bool{
-	unix.SYS_RT_SIGTIMEDWAIT: true, // the freestanding program
-	unix.SYS_RT_SIGSUSPEND:   true, // C: pause(2), or sigsuspend where there is no such call
-	unix.SYS_PPOLL:           true,
-	unix.SYS_FUTEX:           true, // Go
-	unix.SYS_EPOLL_PWAIT:     true,
+var sleeping = []uint64{
+	unix.SYS_RT_SIGSUSPEND, // C: pause(2), or sigsuspend where there is no such call
+	unix.SYS_PPOLL,
+	unix.SYS_FUTEX, // Go
+	unix.SYS_EPOLL_PWAIT,
 }
 
 func (f *fleet) awaitSleep(c container) error {
 	process := proc.PID(c.pid)
+	host, _ := targets.Host() // the image is for this machine
+	// The engine's own process sleeps, too, before it becomes the program.
 	name := filepath.Base(f.process.Args[0])
 	deadline := time.Now().Add(sleepPatience)
 	for wait := 20 * time.Microsecond; ; wait = min(2*wait, time.Millisecond) {
-		call, args, err := process.Call()
-		if err == nil && len(args) > 0 && sleeping[call] {
-			// The engine's own process sleeps, too, before it becomes the program.
-			if comm, err := os.ReadFile(process.Path("comm")); err == nil && strings.TrimSpace(string(comm)) == name {
-				return nil
-			}
+		comm, err := os.ReadFile(process.Path("comm"))
+		if err != nil {
+			return fmt.Errorf("it ended at once: %w", err)
 		}
-		if gone(c.pid) {
-			return fmt.Errorf("PID %d ended at once", c.pid)
+		if strings.TrimSpace(string(comm)) == name {
+			return process.AwaitSleep(append(sleeping, host.Sleep())...)
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("PID %d does not sleep after %s (system call %d, %v)", c.pid, sleepPatience, call, err)
+			return fmt.Errorf("PID %d is still %s after %s", c.pid, comm, sleepPatience)
 		}
 		time.Sleep(wait)
 	}
 }
 
-func (f *fleet) warmUp() error {
-	var err error
+func (f *fleet) warmUp() (err error) {
 	f.each("warm-up", 1, func(w worker, _ int) error {
 		var c container
-		if c, err = f.one(w, "warm-up"); err == nil && f.Pods {
-			// Not with a signal: containerd may ask a shim that is just ending.
-			err = errors.Join(f.stopPod(c), f.remove(w, c))
-		} else if err == nil {
-			err = errors.Join(syscall.Kill(c.pid, syscall.SIGKILL), awaitGone(c.pid, time.Now().Add(stopPatience)),
-				f.remove(w, c))
+		if c, err = f.one(w, "warm-up"); err == nil {
+			err = f.remove(w, c)
 		}
 		return nil
 	})
@@ -468,13 +438,15 @@ func (f *fleet) stop() float64 {
 			f.fail(fmt.Errorf("%s: SIGTERM: %w", c.id, err))
 		}
 	}
+	bar := lib.Progress(f.Name+", stop", len(f.asleep))
+	defer bar.Finish()
 	deadline := begin.Add(stopPatience)
-	for i, c := range f.asleep {
+	for _, c := range f.asleep {
 		if err := awaitGone(c.pid, deadline); err != nil {
 			f.fail(fmt.Errorf("%s: %w", c.id, err))
 			syscall.Kill(c.pid, syscall.SIGKILL)
 		}
-		f.progress("stop", i+1, len(f.asleep))
+		bar.Add(1)
 	}
 	return time.Since(begin).Seconds()
 }

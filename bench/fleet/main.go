@@ -4,11 +4,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -18,7 +16,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sys/unix"
 
 	"example.com/pause/bench/lib"
@@ -76,10 +73,9 @@ func exit(err error) {
 
 // options are the command's flags.
 type options struct {
-	count, parallel        int
+	count                  int
 	engine, layout, json   string
 	netns, cgroup, compare bool
-	pods                   bool // the engine is containerd
 }
 
 func newCommand() *command.Command {
@@ -97,61 +93,53 @@ func newCommand() *command.Command {
 		},
 	}
 	var o options
-	set := &c.Flags
-	set.IntVar(&o.count, "count", 1000, "how `many` containers to start; with containerd, pods of each kind, and 100 by default")
-	set.StringVar(&o.engine, "engine", "crun", "the OCI `engine`: a name on PATH or a path; crun, runc, or what takes their arguments; or containerd")
-	set.IntVar(&o.parallel, "parallel", runtime.NumCPU(), "how `many` engines run at a time")
-	set.BoolVar(&o.netns, "netns", false, "give each container a network namespace")
-	set.BoolVar(&o.cgroup, "cgroup", false, "give each container a cgroup; runc needs it")
-	set.BoolVar(&o.compare, "compare", false, "then measure, side by side: the image, an ordinary Go program, ordinary C if there is a C "+
+	c.Flags.IntVar(&o.count, "count", 100, "how `many` containers to start; with containerd, pods of each kind")
+	c.Flags.StringVar(&o.engine, "engine", "crun", "the OCI `engine`: a name on PATH or a path; crun, runc, or what takes their arguments; or containerd")
+	c.Flags.BoolVar(&o.netns, "netns", false, "give each container a network namespace")
+	c.Flags.BoolVar(&o.cgroup, "cgroup", false, "give each container a cgroup; runc needs it")
+	c.Flags.BoolVar(&o.compare, "compare", false, "before that, measure side by side: the image, an ordinary Go program, ordinary C if there is a C "+
 		"compiler, and the image with network namespaces and cgroups, 1,000 of each at most; one fleet comes before them that is not measured, because "+
 		"the first pays for what the others find warm")
-	set.StringVar(&o.layout, "layout", "", "the image, a `folder` with an OCI layout (default: $"+envLayout+", which bazel run sets)")
-	set.StringVar(&o.json, "json", "", "`file` to write the result to, as JSON")
+	c.Flags.StringVar(&o.layout, "layout", "", "the image, a `folder` with an OCI layout (default: $"+envLayout+", which bazel run sets)")
+	c.Flags.StringVar(&o.json, "json", "", "`file` to write the result to, as JSON")
 	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) error {
-		if o.count < 1 || o.parallel < 1 {
-			return command.Wrong("--count and --parallel must be at least 1")
+		if o.count < 1 {
+			return command.Wrong("--count must be at least 1")
 		}
-		o.pods = filepath.Base(o.engine) == "containerd"
-		counted := false
-		set.Visit(func(f *flag.Flag) { counted = counted || f.Name == "count" })
-		if o.pods && !counted {
-			o.count = 100 // a shim each
-		}
-		return o.measure(ctx, flagsOf(set), stdout)
+		return o.measure(ctx, stdout)
 	}
 	return c
 }
 
-// measure starts the fleets and writes what they cost. given are the flags, for the report.
-func (o *options) measure(ctx context.Context, given string, out io.Writer) error {
+// measure starts the fleets and writes what they cost.
+func (o *options) measure(ctx context.Context, out io.Writer) error {
 	specs, err := o.specs()
 	if err != nil {
 		return err
 	}
-	if err := fit(specs); err != nil {
+	for _, s := range specs {
+		if err := s.fits(os.DirFS("/")); err != nil {
+			return err
+		}
+	}
+	machine, err := lib.Machine()
+	if err != nil {
 		return err
 	}
-	r := Report{Command: given, Runs: make([]Run, len(specs))}
-	if r.Machine, err = lib.Machine(); err != nil {
-		return err
-	}
-	order := turns(specs)
 	if len(specs) > 1 {
 		// The first fleet pays for what the kernel and the engine keep from then on. That would be the one of the image, which
 		// all others are compared with.
-		warm := specs[order[0]]
-		warm.Name = "warm-up"
-		if _, err := started(ctx, warm); err != nil {
+		if _, err := specs[0].drive(ctx); err != nil {
 			return err
 		}
 	}
-	for _, i := range order {
-		run, err := started(ctx, specs[i])
+	r := Report{Machine: machine}
+	for _, s := range specs {
+		run, err := s.drive(ctx)
 		if err != nil {
 			return err
 		}
-		r.Runs[i] = *run
+		r.Runs = append(r.Runs, *run)
 	}
 	if err := r.Text(out); err != nil {
 		return err
@@ -173,47 +161,25 @@ func (o *options) measure(ctx context.Context, given string, out io.Writer) erro
 	return nil
 }
 
-// started is drivenIn, with errors for the user.
-func started(ctx context.Context, s spec) (*Run, error) {
-	run, err := drivenIn(ctx, s)
-	if ctx.Err() != nil {
-		return nil, errors.New("interrupted; nothing that it started is left")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.Name, err)
-	}
-	return run, nil
-}
-
-// flagsOf returns the flags that are there, without those that name files: they say nothing about the result.
-func flagsOf(set *flag.FlagSet) string {
-	var flags []string
-	set.Visit(func(f *flag.Flag) {
-		if f.Name != "layout" && f.Name != "json" {
-			flags = append(flags, strings.TrimSuffix("--"+f.Name+"="+f.Value.String(), "=true"))
-		}
-	})
-	return strings.Join(flags, " ")
-}
-
-// specs returns the fleets to start: the one that was asked for, then those that it is compared with.
+// specs returns the fleets to start, in the order in which they are measured: small before large and, of one size, those with
+// cgroups or network namespaces last. What a large fleet leaves, memory that the kernel frees late, would be taken off the
+// cost of a small one after it; and a memory cgroup costs more on a machine that has had many file systems (docs/scale.md).
 func (o *options) specs() ([]spec, error) {
 	engine, err := exec.LookPath(o.engine)
 	if err != nil {
 		return nil, fmt.Errorf("--engine=%s: %w: Debian's packages crun, runc and containerd have one", o.engine, err)
 	}
-	if base := filepath.Base(engine); base == "docker" || base == "podman" {
+	base := filepath.Base(engine)
+	if base == "docker" || base == "podman" {
 		return nil, fmt.Errorf("--engine=%s: it does not take the arguments of crun and runc; use one of those, or containerd", o.engine)
 	}
 	if engine, err = filepath.Abs(engine); err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(filepath.Base(engine), "runc") && !o.cgroup {
+	if strings.HasPrefix(base, "runc") && !o.cgroup {
 		return nil, errors.New("runc starts no container without a cgroup: add --cgroup, or use --engine=crun")
 	}
-	asked := spec{
-		Name: "pause", Engine: engine, Count: o.count, Parallel: o.parallel, Netns: o.netns, Cgroup: o.cgroup, Rootless: os.Geteuid() != 0,
-	}
+	asked := spec{Name: "pause", Engine: engine, Count: o.count, Netns: o.netns, Cgroup: o.cgroup, Rootless: os.Geteuid() != 0}
 	if asked.Rootless && o.cgroup {
 		return nil, errors.New("cgroups need root: run it as root, or without --cgroup")
 	}
@@ -225,55 +191,62 @@ func (o *options) specs() ([]spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.pods {
+	if base == "containerd" {
 		return o.podSpecs(asked)
 	}
-	specs := []spec{asked}
 	if !o.compare {
-		return specs, nil
+		return []spec{asked}, nil
 	}
-
 	small := asked
-	if small.Count = min(o.count, mostCompared); small.Count < o.count {
-		specs = append(specs, small)
-	}
-	others, err := ordinary(small, lib.Compilers)
+	small.Count = min(o.count, mostCompared)
+	specs, err := withOrdinary(small, lib.Compilers...)
 	if err != nil {
 		return nil, err
 	}
-	specs = append(specs, others...)
 	for _, isolated := range []struct{ netns, cgroup bool }{{true, false}, {false, true}, {true, true}} {
 		more := small
 		more.Netns, more.Cgroup = isolated.netns, isolated.cgroup
-		if more != small && !(more.Cgroup && more.Rootless) {
-			specs = append(specs, more)
+		if isolated.netns == o.netns && isolated.cgroup == o.cgroup || isolated.cgroup && asked.Rootless {
+			continue
 		}
+		specs = append(specs, more)
+	}
+	if small.Count < o.count {
+		specs = append(specs, asked)
 	}
 	return specs, nil
 }
 
-// ordinary returns fleets as like, of the ordinary programs: in Go, and in C for those of the compilers that are here.
-func ordinary(like spec, compilers []lib.Compiler) (specs []spec, err error) {
-	other := like
-	other.Name, other.Layout = ordinaryGo, ""
-	if other.Binary, err = targets.Locate(envOrdinary); err != nil {
+// withOrdinary returns the fleet image, and fleets like it of the ordinary programs: in Go, and in C for those of the compilers
+// that are here.
+func withOrdinary(image spec, compilers ...lib.Compiler) ([]spec, error) {
+	path, err := targets.Locate(envOrdinary)
+	if err != nil {
 		return nil, fmt.Errorf("the comparison needs an ordinary Go program: %w (./bazelw run //bench/fleet has it built)", err)
 	}
-	specs = append(specs, other)
-	other.Binary = ""
-	for _, c := range compilers {
-		if _, err := exec.LookPath(c.Command); err != nil {
-			fmt.Fprintf(os.Stderr, "fleet: not compared with %s: no %s on PATH\n", c.Name, c.Command)
-			continue
+	dir, err := os.MkdirTemp("", "fleet-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	references, err := lib.References(dir, compilers...)
+	if err != nil {
+		return nil, err
+	}
+	specs := []spec{image}
+	for _, r := range append([]lib.Reference{{Name: ordinaryGo, Path: path}}, references...) {
+		other := image
+		other.Name, other.Layout = r.Name, ""
+		if other.Program, err = os.ReadFile(r.Path); err != nil {
+			return nil, err
 		}
-		other.Name, other.Reference = c.Name, c.Name
 		specs = append(specs, other)
 	}
 	return specs, nil
 }
 
 // podSpecs returns the fleets of pods: of the image and of the ordinary programs, each without and with networks of their own.
-func (o *options) podSpecs(asked spec) (specs []spec, err error) {
+func (o *options) podSpecs(asked spec) ([]spec, error) {
 	if o.netns || o.cgroup || o.compare {
 		return nil, command.Wrong("--engine=containerd does without --netns, --cgroup and --compare: it measures all of them")
 	}
@@ -283,17 +256,11 @@ func (o *options) podSpecs(asked spec) (specs []spec, err error) {
 	if o.count > maxPods {
 		return nil, command.Wrong("--count=%d: the bridge of the pods' network takes at most %d", o.count, maxPods)
 	}
-	for _, program := range podPrograms {
-		if _, err := exec.LookPath(program); err != nil {
-			return nil, fmt.Errorf("--engine=containerd: %w: Debian's packages containerd and runc have it", err)
-		}
-	}
 	asked.Pods, asked.Cgroup = true, true
-	others, err := ordinary(asked, lib.Compilers[1:]) // glibc is enough to compare with
+	specs, err := withOrdinary(asked, lib.Glibc)
 	if err != nil {
 		return nil, err
 	}
-	specs = append([]spec{asked}, others...)
 	if pods.Plugins() == "" {
 		fmt.Fprintln(os.Stderr, "fleet: no pods with networks of their own: no CNI plugins; Debian's package containernetworking-plugins has them")
 		return specs, nil
@@ -308,57 +275,15 @@ func (o *options) podSpecs(asked spec) (specs []spec, err error) {
 // ordinaryGo names the one program whose runtime has threads of its own.
 const ordinaryGo = "ordinary Go"
 
-// turns returns the order in which fleets are measured, as indexes of specs: small before large and, of one size, those with
-// cgroups or network namespaces last. What a large fleet leaves, memory that the kernel frees late, would be taken off the
-// cost of a small one after it; and a memory cgroup costs more on a machine that has had many file systems (docs/scale.md),
-// so that no small fleet with cgroups may come after a large one of any kind.
-func turns(specs []spec) []int {
-	order := make([]int, len(specs))
-	for i := range order {
-		order[i] = i
-	}
-	isolated := func(i int) int {
-		if specs[i].Netns || specs[i].Cgroup {
-			return 1
+// drive starts the fleet in namespaces of its own and returns what was measured.
+func (s spec) drive(ctx context.Context) (run *Run, err error) {
+	defer func() {
+		if ctx.Err() != nil {
+			run, err = nil, errors.New("interrupted; nothing that it started is left")
+		} else if err != nil {
+			err = fmt.Errorf("%s: %w", s.Name, err)
 		}
-		return 0
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(specs[a].Count, specs[b].Count), cmp.Compare(isolated(a), isolated(b)))
-	})
-	return order
-}
-
-// fit checks the machine's limits against each fleet.
-func fit(specs []spec) error {
-	var most unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &most); err != nil {
-		return err
-	}
-	if most.Cur == unix.RLIM_INFINITY {
-		most.Cur = 0
-	}
-	for _, s := range specs {
-		d := demand{
-			containers: s.Count, threads: 1, pods: s.Pods, netns: s.Netns, cgroup: s.Cgroup, rootless: s.Rootless, maxProcesses: most.Cur,
-			largest: slices.MaxFunc(specs, func(a, b spec) int { return cmp.Compare(a.Count, b.Count) }).Count,
-		}
-		if s.Name == ordinaryGo {
-			d.threads = 8
-		}
-		problems, err := d.breaks(os.DirFS("/"))
-		if err != nil {
-			return err
-		}
-		if len(problems) > 0 {
-			return fmt.Errorf("%d containers (%s) would not fit here: %s", s.Count, s.Name, strings.Join(problems, "; "))
-		}
-	}
-	return nil
-}
-
-// drivenIn starts a fleet in namespaces of its own and returns what was measured.
-func drivenIn(ctx context.Context, s spec) (run *Run, err error) {
+	}()
 	if s.Cgroup {
 		roots, wrong := jail.CgroupRoots()
 		if wrong != nil {
@@ -371,33 +296,11 @@ func drivenIn(ctx context.Context, s spec) (run *Run, err error) {
 		s.Tree = tree.Name
 		defer func() { err = errors.Join(err, tree.Remove()) }()
 	}
-	var bar *progressbar.ProgressBar
-	phase := ""
-	defer func() {
-		if bar != nil {
-			bar.Finish()
-		}
-	}()
 	var o jail.Options
 	if s.Pods {
 		o.Namespaces = unix.CLONE_NEWNET // for the bridge
 	}
-	err = jail.Run(ctx, o, []string{first}, s, func(line []byte) error {
-		var e event
-		if err := json.Unmarshal(line, &e); err != nil {
-			return err
-		}
-		if run = e.Result; run != nil {
-			return nil
-		}
-		if e.Phase != phase {
-			if bar != nil {
-				bar.Finish()
-			}
-			phase, bar = e.Phase, lib.Progress(s.Name+", "+e.Phase, e.Of)
-		}
-		return bar.Set(e.Done)
-	})
+	err = jail.Run(ctx, o, []string{first}, s, func(line []byte) error { return json.Unmarshal(line, &run) })
 	if err == nil && run == nil {
 		err = errors.New("the process that starts the containers ended without a result")
 	}

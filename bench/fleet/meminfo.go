@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"regexp"
 	"strconv"
@@ -25,11 +24,7 @@ var (
 func parseMemory(text []byte) (memory, error) {
 	m := memory{}
 	for _, line := range sizeLine.FindAllSubmatch(text, -1) {
-		kb, err := strconv.ParseInt(string(line[2]), 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("/proc/meminfo: %w", err)
-		}
-		m[string(line[1])] = kb
+		m[string(line[1])], _ = strconv.ParseInt(string(line[2]), 10, 64) // they are digits
 	}
 	if _, ok := m["MemAvailable"]; !ok {
 		return nil, errors.New("/proc/meminfo has no MemAvailable: Linux 3.14 or newer is needed")
@@ -45,10 +40,7 @@ func parseZones(text []byte) (int64, error) {
 	}
 	var pages int64
 	for _, line := range lines {
-		count, err := strconv.ParseInt(string(line[1]), 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("/proc/zoneinfo: %w", err)
-		}
+		count, _ := strconv.ParseInt(string(line[1]), 10, 64) // they are digits
 		pages += count
 	}
 	return pages * int64(os.Getpagesize()) / 1024, nil
@@ -77,7 +69,7 @@ func (m memory) available() int64 { return m["MemAvailable"] + m[onLists] }
 
 // cost returns what each of n containers cost, if nothing else changed between the two readings. n must be positive.
 func cost(n int, before, after memory) Cost {
-	each := func(kb int64) float64 { return Round(float64(kb) / float64(n)) }
+	each := func(kb int64) float64 { return float64(kb) / float64(n) }
 	c := Cost{Available: each(before.available() - after.available()), Components: map[string]float64{}}
 	for _, name := range Components {
 		c.Components[name] = each(after[name] - before[name])

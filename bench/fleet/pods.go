@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +16,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sys/unix"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
@@ -35,9 +36,6 @@ const (
 
 // maxPods is how many ports a bridge has (BR_MAX_PORTS), less one that the kernel numbers 0 and some for a pod that ends.
 const maxPods = 1000
-
-// podPrograms are what has to be on PATH to start pods; Debian's packages containerd and runc have them.
-var podPrograms = []string{"ctr", "containerd-shim-runc-v2", "runc"}
 
 // startContainerd starts containerd, with its state in memory and the image, or the program, as its sandbox image.
 func (f *fleet) startContainerd() error {
@@ -114,30 +112,18 @@ func (f *fleet) writeImage(archive string) error {
 		}
 		return tarball.WriteToFile(archive, tag, image)
 	}
-	program, err := os.ReadFile(filepath.Join(f.dir, "root", f.process.Args[0]))
+	content, err := layer.Tar(strings.TrimPrefix(f.process.Args[0], "/"), f.Program)
 	if err != nil {
 		return err
 	}
-	content, err := layer.Tar(strings.TrimPrefix(f.process.Args[0], "/"), program)
+	config := v1.Config{Entrypoint: f.process.Args, User: fmt.Sprintf("%d:%d", f.process.UID, f.process.GID)}
+	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{
+		OS: "linux", Architecture: runtime.GOARCH, Config: config, RootFS: v1.RootFS{Type: "layers"},
+	})
 	if err != nil {
 		return err
 	}
-	files, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
-	if err != nil {
-		return err
-	}
-	image, err := mutate.AppendLayers(empty.Image, files)
-	if err != nil {
-		return err
-	}
-	document, err := image.ConfigFile()
-	if err != nil {
-		return err
-	}
-	document = document.DeepCopy()
-	document.OS, document.Architecture = "linux", runtime.GOARCH
-	document.Config = v1.Config{Entrypoint: f.process.Args, User: fmt.Sprintf("%d:%d", f.process.UID, f.process.GID)}
-	if image, err = mutate.ConfigFile(image, document); err != nil {
+	if image, err = mutate.AppendLayers(image, static.NewLayer(content, types.OCIUncompressedLayer)); err != nil {
 		return err
 	}
 	return tarball.WriteToFile(archive, tag, image)
@@ -194,7 +180,7 @@ func (f *fleet) daemonMemory() int64 {
 
 // podMemory returns what memory of each pod is in processes. grown are the bytes that containerd has grown by, with all.
 func (f *fleet) podMemory(grown int64) *Pod {
-	each := func(bytes int64) float64 { return Round(float64(bytes) / 1024 / float64(len(f.asleep))) }
+	each := func(bytes int64) float64 { return float64(bytes) / 1024 / float64(len(f.asleep)) }
 	var pause, shims int64
 	for _, c := range f.asleep {
 		bytes, err := proc.PID(c.pid).Anonymous()

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -13,10 +13,8 @@ import (
 
 // Report is the outcome of one command.
 type Report struct {
-	Command string `json:"command"` // the flags it was given
 	Machine string `json:"machine"` // as lib.Machine describes it
-	// Runs has the fleet that was asked for first, then those that it is compared with.
-	Runs []Run `json:"runs"`
+	Runs    []Run  `json:"runs"`    // in the order in which they were measured
 }
 
 // Run is the outcome of one fleet.
@@ -24,18 +22,16 @@ type Run struct {
 	Name        string `json:"name"`
 	Engine      string `json:"engine"` // with its version
 	Count       int    `json:"count"`
-	Parallel    int    `json:"parallel"` // engines at a time
 	Netns       bool   `json:"netns"`
 	Cgroup      bool   `json:"cgroup"`
-	Rootless    bool   `json:"rootless"`
-	Load        string `json:"load"` // of the machine in the minute before, as in /proc/loadavg
 	BinaryBytes int64  `json:"binary_bytes"`
 
 	Start  Start `json:"start"`
 	Memory Cost  `json:"memory"` // of each container
 	// Pod is set if each container is the sandbox of a pod.
 	Pod *Pod `json:"pod,omitempty"`
-	// Unsettled says that the machine's memory never came to rest around the fleet, so that Memory is that of others, too.
+	// Unsettled says that the machine's memory never came to rest around the fleet, or that others gave so much back that Memory
+	// is less than it can be.
 	Unsettled     bool    `json:"unsettled,omitempty"`
 	RSSKB         int64   `json:"rss_kb"` // the median of all containers
 	Processes     int     `json:"processes"`
@@ -75,6 +71,11 @@ type Pod struct {
 	Containerd float64 `json:"containerd_kb"`
 }
 
+// impossible reports whether the cost is less than the page tables and kernel stacks in it, which are never available memory.
+func (c Cost) impossible() bool {
+	return c.Available < c.Components["PageTables"]+c.Components["KernelStack"]
+}
+
 // kernel returns the rest of the memory of a pod, in kB: what the kernel has for it, and what the engine keeps in files.
 func (r Run) kernel() float64 {
 	return r.Memory.Available - r.Pod.Pause - r.Pod.Shim - r.Pod.Containerd
@@ -82,19 +83,16 @@ func (r Run) kernel() float64 {
 
 // NewStart sums up the latencies of all starts, which took the total time together.
 func NewStart(total time.Duration, latencies []time.Duration) Start {
-	s := Start{Seconds: Round(total.Seconds())}
+	s := Start{Seconds: total.Seconds()}
 	if len(latencies) == 0 {
 		return s
 	}
-	ms := func(percent float64) float64 { return Round(lib.Percentile(latencies, percent).Seconds() * 1000) }
-	s.MedianMS, s.P99MS, s.PerSecond = ms(50), ms(99), Round(float64(len(latencies))/total.Seconds())
+	ms := func(percent float64) float64 { return lib.Percentile(latencies, percent).Seconds() * 1000 }
+	s.MedianMS, s.P99MS, s.PerSecond = ms(50), ms(99), float64(len(latencies))/total.Seconds()
 	return s
 }
 
-// Round returns v with three digits after the point: more would only make differences noisy.
-func Round(v float64) float64 { return math.Round(v*1000) / 1000 }
-
-// isolation names what each container of the run has beside the namespaces that all have.
+// isolation names what each container of the run has beside the namespaces that all have, or is "-".
 func (r Run) isolation() string {
 	var parts []string
 	if r.Netns {
@@ -103,16 +101,12 @@ func (r Run) isolation() string {
 	if r.Cgroup {
 		parts = append(parts, "cgroup")
 	}
-	return strings.Join(parts, "+")
+	return cmp.Or(strings.Join(parts, "+"), "-")
 }
 
 // Label tells the run from the others of a report.
 func (r Run) Label() string {
-	label := r.Name
-	if isolation := r.isolation(); isolation != "" {
-		label += ", " + isolation
-	}
-	return fmt.Sprintf("%s (%d)", label, r.Count)
+	return fmt.Sprintf("%s, isolation %s (%d)", r.Name, r.isolation(), r.Count)
 }
 
 // Text writes the report for people: a column for each run, ratios between those that were measured alike, and what failed.
@@ -127,14 +121,13 @@ func (r Report) Text(w io.Writer) error {
 		rows = append(rows, cells)
 	}
 	row("", "%s", func(r Run) any { return r.Name })
-	row("isolation", "%s", func(r Run) any { return orDash(r.isolation()) })
+	row("isolation", "%s", func(r Run) any { return r.isolation() })
 	row("engine", "%s", func(r Run) any { return r.Engine })
 	what := "containers"
 	if pods {
 		what = "pods"
 	}
 	row(what, "%d", func(r Run) any { return r.Count })
-	row("load before", "%s", func(r Run) any { return r.Load })
 	row("program, bytes", "%d", func(r Run) any { return r.BinaryBytes })
 	row("start, s", "%.2f", func(r Run) any { return r.Start.Seconds })
 	row("start, per second", "%.0f", func(r Run) any { return r.Start.PerSecond })
@@ -156,23 +149,15 @@ func (r Report) Text(w io.Writer) error {
 	row("all gone after, s", "%.3f", func(r Run) any { return r.StopSeconds })
 	row("delete, s", "%.2f", func(r Run) any { return r.DeleteSeconds })
 	row("failures", "%d", func(r Run) any { return r.Failures })
-	ratios, lost := r.ratios()
-	if len(ratios) > 0 {
+	if ratios := r.ratios(); len(ratios) > 0 {
 		rows = append(append(rows, nil, []string{"ratio", "program", "memory", "RSS", "threads", "start", "stop"}), ratios...)
 	}
 	fmt.Fprintf(w, "%s\n\n", r.Machine)
 	if err := lib.Table(w, rows); err != nil {
 		return err
 	}
-	unsettled := slices.ContainsFunc(r.Runs, func(r Run) bool { return r.Unsettled })
-	if pods && !unsettled {
-		r.shares(w)
-	}
-	if unsettled {
+	if slices.ContainsFunc(r.Runs, func(r Run) bool { return r.Unsettled }) {
 		fmt.Fprintln(w, "\n*: the machine's memory did not come to rest, so that this is also what others took or gave back meanwhile")
-	}
-	if lost {
-		fmt.Fprintln(w, "\n-: no ratio; a fleet's memory is less than its page tables and kernel stacks, so it was lost among what else the machine did")
 	}
 	for _, run := range r.Runs {
 		for _, message := range run.FailureMessages {
@@ -191,50 +176,17 @@ func (r Run) memory() string {
 	return text
 }
 
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
-// shares says how much of a pod each part is, and what another program in the place of the first changes.
-func (r Report) shares(w io.Writer) {
+// ratios compares each run with the first that was measured alike: as many containers, with the same isolation. That of the same
+// program is none to compare with.
+func (r Report) ratios() (rows [][]string) {
 	for _, run := range r.Runs {
-		whole := run.Memory.Available
-		part := func(kb float64) string { return fmt.Sprintf("%.0f kB (%.1f %%)", kb, 100*kb/whole) }
-		if run.Name == r.Runs[0].Name {
-			network := "the node's network"
-			if run.Netns {
-				network = "a network of its own"
-			}
-			fmt.Fprintf(w, "\nA pod with %s takes %.0f kB. The pause process is %s of it, its shim %s, containerd %s, the kernel %s.\n", network, whole,
-				part(run.Pod.Pause), part(run.Pod.Shim), part(run.Pod.Containerd), part(run.kernel()))
-			continue
-		}
-		more := whole - r.like(run).Memory.Available
-		fmt.Fprintf(w, "With %s in place of the image it takes %+.0f kB (%+.1f %%).\n", run.Name, more, 100*more/(whole-more))
-	}
-}
-
-// like returns the first run that was measured alike: as many containers, with the same isolation and engine.
-func (r Report) like(run Run) Run {
-	return r.Runs[slices.IndexFunc(r.Runs, func(b Run) bool {
-		return b.Count == run.Count && b.Netns == run.Netns && b.Cgroup == run.Cgroup && b.Engine == run.Engine
-	})]
-}
-
-// ratios compares each run with the first that was measured alike.
-// That of the same program is none to compare with. lost says that some have no ratio of memory.
-func (r Report) ratios() (rows [][]string, lost bool) {
-	for _, run := range r.Runs {
-		b := r.like(run)
+		b := r.Runs[slices.IndexFunc(r.Runs, func(b Run) bool { return b.Count == run.Count && b.Netns == run.Netns && b.Cgroup == run.Cgroup })]
 		if b.Name == run.Name {
 			continue
 		}
 		memory := ratio(run.Memory.Available, b.Memory.Available)
-		if run.lost() || b.lost() {
-			memory, lost = "-", true
+		if run.Unsettled || b.Unsettled {
+			memory = "-"
 		}
 		rows = append(rows, []string{
 			run.Name + " / " + b.Name, ratio(float64(run.BinaryBytes), float64(b.BinaryBytes)), memory,
@@ -242,13 +194,7 @@ func (r Report) ratios() (rows [][]string, lost bool) {
 			ratio(run.Start.Seconds, b.Start.Seconds), ratio(run.StopSeconds, b.StopSeconds),
 		})
 	}
-	return rows, lost
-}
-
-// lost reports whether the memory of the run is below the noise: less than what cannot be had for less. Page tables and
-// kernel stacks are never available memory, so something else gave memory back meanwhile, and at least the difference.
-func (r Run) lost() bool {
-	return r.Memory.Available < r.Memory.Components["PageTables"]+r.Memory.Components["KernelStack"]
+	return rows
 }
 
 // ratio is a / b, or "-" if one of them is nothing that could be measured.

@@ -98,12 +98,9 @@ func collect(dir string) ([]program, error) {
 		}
 		programs = append(programs, program{name: p.name, path: path})
 	}
-	references, missing, err := lib.References(dir)
+	references, err := lib.References(dir, lib.Compilers...)
 	if err != nil {
 		return nil, err
-	}
-	for _, line := range missing {
-		fmt.Fprintln(os.Stderr, "latency: left out:", line)
 	}
 	for _, r := range references {
 		programs = append(programs, program{name: r.Name, path: r.Path})

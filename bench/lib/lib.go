@@ -31,14 +31,15 @@ var model = regexp.MustCompile(`(?m)^model name\s*:\s*(.*)$`)
 func machine(root fs.FS) (string, error) {
 	release, err := fs.ReadFile(root, "proc/sys/kernel/osrelease")
 	memory, noMemory := fs.ReadFile(root, "proc/meminfo")
-	average, noAverage := load(root)
-	if err := errors.Join(err, noMemory, noAverage); err != nil {
+	load, noLoad := fs.ReadFile(root, "proc/loadavg")
+	if err := errors.Join(err, noMemory, noLoad); err != nil {
 		return "", err
 	}
 	var kb int64
 	if _, err := fmt.Sscanf(string(memory), "MemTotal: %d kB", &kb); err != nil {
 		return "", fmt.Errorf("/proc/meminfo does not begin with MemTotal in kB: %w", err)
 	}
+	average, _, _ := strings.Cut(string(load), " ")
 	cpu := ""
 	// Not every architecture names a model.
 	info, _ := fs.ReadFile(root, "proc/cpuinfo")
@@ -47,15 +48,6 @@ func machine(root fs.FS) (string, error) {
 	}
 	return fmt.Sprintf("Linux %s, %s, %d CPUs%s, %d MB, load %s",
 		strings.TrimSpace(string(release)), runtime.GOARCH, runtime.NumCPU(), cpu, kb/1024, average), nil
-}
-
-// Load returns how many processes wanted a CPU in the last minute, as the first figure of /proc/loadavg.
-func Load() (string, error) { return load(os.DirFS("/")) }
-
-func load(root fs.FS) (string, error) {
-	content, err := fs.ReadFile(root, "proc/loadavg")
-	average, _, _ := strings.Cut(string(content), " ")
-	return average, err
 }
 
 // Percentile returns the smallest of values, which may be in any order, that at least percent of a hundred of them do not

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 
@@ -37,12 +36,9 @@ func run(stdout io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	programs, missing, err := lib.References(dir)
+	programs, err := lib.References(dir, lib.Compilers...)
 	if err != nil {
 		return err
-	}
-	for _, line := range missing {
-		fmt.Fprintln(os.Stderr, "sizes: left out:", line)
 	}
 	for _, p := range programs {
 		info, err := os.Stat(p.Path)
