@@ -18,23 +18,37 @@ import (
 // A small fleet starts, sleeps in one thread a container, is measured, stops and is gone, with and without namespaces and
 // cgroups of its own; the result is on stdout and in the JSON.
 func TestFleet(t *testing.T) {
-	for _, isolation := range [][]string{nil, {"--netns", "--cgroup"}} {
-		dir := shared(t)
-		result := filepath.Join(dir, "r.json")
-		o := play(t, []trial{{Args: append([]string{layout(t), "--count=20", "--json=" + result}, isolation...)}})[0]
-		checkNothingLeft(t, "a small fleet", o)
-		if o.Status != 0 || !strings.Contains(o.Output, "memory each, kB") {
-			t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
-		}
-		r := read(t, result)
-		run := r.Runs[0]
-		if len(r.Runs) != 1 || run.Count != 20 || run.Failures != 0 || run.Processes != 20 || run.Threads != 20 {
-			t.Errorf("got %+v, want 20 containers of one thread", run)
-		}
-		if run.Netns != (isolation != nil) || run.Cgroup != (isolation != nil) || run.Start.Seconds <= 0 || run.StopSeconds <= 0 {
-			t.Errorf("got %+v", run)
-		}
+	for _, test := range []struct {
+		engine        string
+		netns, cgroup bool
+	}{{"crun", false, false}, {"crun", true, true}, {"runc", false, true}} {
+		t.Run(fmt.Sprintf("%s netns=%v cgroup=%v", test.engine, test.netns, test.cgroup), func(t *testing.T) {
+			need.Program(t, test.engine, test.engine)
+			result := filepath.Join(shared(t), "r.json")
+			o := play(t, []trial{{Args: []string{
+				layout(t), "--count=10", "--json=" + result, "--engine=" + test.engine, fmt.Sprintf("--netns=%v", test.netns), fmt.Sprintf("--cgroup=%v", test.cgroup),
+			}}})[0]
+			run := checkTen(t, o, result)
+			if !strings.Contains(o.Output, "memory each, kB") || !strings.HasPrefix(run.Engine, test.engine+" ") || run.Netns != test.netns ||
+				run.Cgroup != test.cgroup || run.Start.Seconds <= 0 || run.StopSeconds <= 0 {
+				t.Errorf("got %+v and %s", run, o.Output)
+			}
+		})
 	}
+}
+
+// checkTen checks that a fleet of ten containers of one thread was measured and left nothing, and returns what it reported.
+func checkTen(t *testing.T, o outcome, result string) Run {
+	t.Helper()
+	checkNothingLeft(t, "a small fleet", o)
+	if o.Status != 0 {
+		t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
+	}
+	run := read(t, result).Runs[0]
+	if run.Count != 10 || run.Failures != 0 || run.Processes != 10 || run.Threads != 10 {
+		t.Errorf("got %+v, want 10 containers of one thread", run)
+	}
+	return run
 }
 
 // Without root a user namespace stands in for it, and the fleet starts, sleeps and leaves nothing as ever. Cgroups cannot be
@@ -56,9 +70,6 @@ func TestFleetWithoutRoot(t *testing.T) {
 	result := filepath.Join(dir, "r.json")
 	args := []string{"--layout=" + filepath.Join(dir, "image"), "--count=10", "--json=" + result}
 	outcomes := play(t, []trial{{Args: args, User: nobody}, {Args: append(args, "--cgroup"), User: nobody}})
-	for _, o := range outcomes {
-		checkNothingLeft(t, "a fleet without root", o)
-	}
 	if o := outcomes[1]; o.Status == 0 || !strings.Contains(o.Output, "cgroups need root") {
 		t.Errorf("with --cgroup: status %d, output: %s", o.Status, o.Output)
 	}
@@ -66,34 +77,7 @@ func TestFleetWithoutRoot(t *testing.T) {
 	// AppArmor lets users have the namespace, and nothing in it.
 	refused := strings.Contains(o.Output, "no new user namespace") || strings.Contains(o.Output, "make the mounts private")
 	need.That(t, !refused, "user namespaces without root: "+o.Output)
-	if o.Status != 0 {
-		t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
-	}
-	r := read(t, result)
-	if run := r.Runs[0]; run.Failures != 0 || run.Processes != 10 || run.Threads != 10 {
-		t.Errorf("got %+v, want 10 containers of one thread, without root", run)
-	}
-}
-
-// runc starts a fleet as crun does, if each container has a cgroup.
-func TestFleetOfRunc(t *testing.T) {
-	need.Program(t, "runc", "runc")
-	result := filepath.Join(shared(t), "r.json")
-	args := []string{layout(t), "--count=5", "--engine=runc", "--json=" + result}
-	outcomes := play(t, []trial{{Args: append(args, "--cgroup")}, {Args: args}})
-	for _, o := range outcomes {
-		checkNothingLeft(t, "a fleet of runc", o)
-	}
-	if o := outcomes[1]; o.Status == 0 || !strings.Contains(o.Output, "add --cgroup") {
-		t.Errorf("without --cgroup: status %d, output: %s", o.Status, o.Output)
-	}
-	if o := outcomes[0]; o.Status != 0 {
-		t.Fatalf("status %d, output:\n%s", o.Status, o.Output)
-	}
-	r := read(t, result)
-	if run := r.Runs[0]; !strings.HasPrefix(run.Engine, "runc ") || run.Failures != 0 || run.Processes != 5 || run.Threads != 5 {
-		t.Errorf("got %+v, want 5 containers of one thread, started by runc", run)
-	}
+	checkTen(t, o, result)
 }
 
 // Pods of containerd start, are measured part by part beside pods of ordinary programs, stop and leave nothing, also when the
@@ -174,6 +158,7 @@ func TestBadInputIsRefused(t *testing.T) {
 		"unexpected argument":                 {"10000"},
 		"--engine=no-such-engine":             {"--engine=no-such-engine", image},
 		"use one of those, or containerd":     {fake("docker"), image},
+		"add --cgroup":                        {fake("runc"), image},
 		"does without --netns":                {containerd, image, "--netns"},
 		"takes at most 1000":                  {containerd, image, "--count=1001"},
 		"give --layout=FOLDER":                {engine},
