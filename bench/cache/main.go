@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -30,16 +32,18 @@ func newCommand() *command.Command {
 		Summary: "Builds the images with a remote cache (nginx, on loopback) that is filled, used and broken in the ways that users meet.\n" +
 			"It prints a row for each build, and fails if one gave another digest, or ran other actions than it should.\n" +
 			"docs/remote-cache.md says more.",
-		Examples: []string{"./bazelw run //bench/cache", "./bazelw run //bench/cache -- --scratch=$HOME/scratch --verbose"},
+		Examples: []string{"./bazelw run //bench/cache", "./bazelw run //bench/cache -- --scratch=$HOME/scratch"},
 	}
-	var flags bazel.Flags
-	flags.Declare(&c.Flags)
+	scratch := bazel.Declare(&c.Flags)
 	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) (err error) {
-		program, err := findNginx()
+		program, err := exec.LookPath("nginx")
 		if err != nil {
-			return err
+			program = "/usr/sbin/nginx" // where Debian has it
 		}
-		site, err := flags.Open(ctx, "pause-cache")
+		if _, err := os.Stat(program); err != nil {
+			return fmt.Errorf("%w; install it (Debian: apt-get install nginx-light)", err)
+		}
+		site, err := bazel.Open(ctx, *scratch, "pause-cache")
 		if err != nil {
 			return err
 		}
@@ -102,26 +106,23 @@ func (c *check) all(program string) error {
 	c.expect(whole.Executed() == 0 && whole.Hits() > 0, "from the whole cache: %d hits, %d run", whole.Hits(), whole.Executed())
 	for _, f := range []struct {
 		title string
+		begin func() error // nil: nothing to do
 		fault http.HandlerFunc
 		after int // requests that pass before the fault begins
 		flags []string
 	}{
-		{"every answer is 500", answer500, 0, nil},
-		{"answers cut in the middle, from the tenth on", cutAnswer, 10, nil},
+		{title: "every answer is 500", fault: answer500},
+		{title: "answers cut in the middle, from the tenth on", fault: cutAnswer, after: 10},
 		// As .bazelrc has it, but not waiting for 15 seconds each time.
-		{"no answer, given up after 1 s", noAnswer, 0, []string{"--remote_timeout=1"}},
-		{"one byte changed in every blob", nil, 0, nil},
-		{"killed after ten requests", func(w http.ResponseWriter, r *http.Request) { server.kill(); p.forward.ServeHTTP(w, r) }, 10, nil},
-		{"not there", nil, 0, nil},
+		{title: "no answer, given up after 1 s", fault: noAnswer, flags: []string{"--remote_timeout=1"}},
+		{title: "one byte changed in every blob", begin: server.damage},
+		{title: "killed after ten requests", fault: func(w http.ResponseWriter, r *http.Request) { server.kill(); p.forward.ServeHTTP(w, r) }, after: 10},
+		{title: "not there", begin: p.Close},
 	} {
-		switch f.title {
-		case "one byte changed in every blob":
-			err = server.damage()
-		case "not there":
-			err = p.Close()
-		}
-		if err != nil {
-			return err
+		if f.begin != nil {
+			if err := f.begin(); err != nil {
+				return err
+			}
 		}
 		p.inject(f.fault, f.after)
 		counts, err := c.build(f.title, "second", p, f.flags...)

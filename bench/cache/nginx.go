@@ -49,16 +49,6 @@ type nginx struct {
 	done chan struct{} // closed once the process has ended
 }
 
-// findNginx returns the program, which the variable PAUSE_NGINX may name.
-func findNginx() (string, error) {
-	for _, name := range []string{os.Getenv("PAUSE_NGINX"), "nginx", "/usr/sbin/nginx"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", errors.New("nginx is not here; install it (Debian: apt-get install nginx-light), or set PAUSE_NGINX to its path")
-}
-
 // startNginx starts a server whose store is in the new folder dir.
 func startNginx(program, dir string) (*nginx, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "store", "tmp"), 0o777); err != nil {

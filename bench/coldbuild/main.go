@@ -52,14 +52,13 @@ func newCommand() *command.Command {
 			"nothing left to do; and how long it takes from an edit of pause.go to the images. It prints a table.",
 		Examples: []string{"./bazelw run //bench/coldbuild", "./bazelw run //bench/coldbuild -- --rounds=5"},
 	}
-	var flags bazel.Flags
-	flags.Declare(&c.Flags)
+	scratch := bazel.Declare(&c.Flags)
 	rounds := c.Flags.Int("rounds", 3, "how `many` times to build each from cold, the tests once; the table has medians")
 	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) (err error) {
 		if *rounds < 1 {
 			return command.Wrong("--rounds=%d: want 1 or more", *rounds)
 		}
-		site, err := flags.Open(ctx, "pause-coldbuild")
+		site, err := bazel.Open(ctx, *scratch, "pause-coldbuild")
 		if err != nil {
 			return err
 		}

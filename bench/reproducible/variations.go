@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,13 +47,9 @@ type variation struct {
 // compilationMode is the mode of the row.
 func (v variation) compilationMode() string { return cmp.Or(v.mode, "fastbuild") }
 
-// variations is the matrix. The first row is what all others are compared with.
+// variations is the matrix. The first row is what all others are compared with. The second tells how many actions make the images.
 var variations = []variation{
 	{name: "first", differs: "nothing: the one to compare with; compiles the tools", base: true},
-
-	{name: "output base", differs: "an output base of another name", base: true},
-	{name: "folder", differs: "a copy of the checkout, its path longer, with spaces and beyond ASCII", base: true, folder: "a much longer path/mit Läufen/ünd 日本語/checkout"},
-	{name: "dates of sources", differs: "a copy of the checkout, all files of 1999", base: true, folder: "checkout", old: true},
 
 	{name: "home", differs: "HOME and XDG_CACHE_HOME elsewhere", env: []string{"HOME=HERE/home", "XDG_CACHE_HOME=HERE/cache"}},
 	{name: "umask", differs: "umask 077", wrap: []string{"sh", "-c", `umask 077 && exec "$@"`, "sh"}},
@@ -67,9 +62,13 @@ var variations = []variation{
 	},
 	{name: "user", differs: "an ordinary user, who has everything of their own", base: true, folder: "checkout", user: 54321, slow: true, skip: needsRootAndWay},
 
+	{name: "output base", differs: "an output base of another name", base: true},
+	{name: "folder", differs: "a copy of the checkout, its path longer, with spaces and beyond ASCII", base: true, folder: "a much longer path/mit Läufen/ünd 日本語/checkout"},
+	{name: "dates of sources", differs: "a copy of the checkout, all files of 1999", base: true, folder: "checkout", old: true},
+
 	{name: "one job", differs: "--jobs=1", args: []string{"--jobs=1"}},
 	{name: "many jobs", differs: "--jobs=16", args: []string{"--jobs=16"}},
-	{name: "linux-sandbox", differs: "namespaces", args: []string{"--spawn_strategy=linux-sandbox"}, skip: needsLinux},
+	{name: "linux-sandbox", differs: "namespaces", args: []string{"--spawn_strategy=linux-sandbox"}},
 	{name: "processwrapper-sandbox", differs: "folders of symbolic links", args: []string{"--spawn_strategy=processwrapper-sandbox"}},
 	{name: "no sandbox", differs: "--spawn_strategy=local", args: []string{"--spawn_strategy=local"}},
 
@@ -78,7 +77,7 @@ var variations = []variation{
 
 	{name: "cached", differs: "all results from a cache, on a new output base", base: true, cached: true},
 	{name: "cold", differs: "no result from a cache, the tools compiled again", base: true, cold: true, slow: true},
-	{name: "sealed root", differs: "a sealed root made anew", base: true, root: true, slow: true, skip: needsAPT},
+	{name: "sealed root", differs: "a sealed root made anew", base: true, root: true, slow: true, skip: needsDebian},
 
 	{
 		name: "bare PATH", differs: "a PATH with nothing on it but what bazelw calls",
@@ -89,27 +88,12 @@ var variations = []variation{
 		env:  []string{"PATH=HERE/decoys:" + os.Getenv("PATH"), "GOROOT=HERE/decoys", "CC=HERE/decoys/cc"},
 		args: []string{"--action_env=PATH=HERE/decoys:/usr/bin:/bin", "--action_env=CC=HERE/decoys/cc", "--sandbox_writable_path=HERE"}, // or they could not record
 	},
-
-	{
-		name: "clock", differs: "another date", skip: func(string) string {
-			return "the tools are Go programs without libc, which libfaketime does not reach, and a time namespace shifts the monotonic clock only; " +
-				"rows run up to an hour apart, and 'dates of sources' changes every date that a build reads"
-		},
-	},
 }
 
-func needsLinux(string) string {
-	if runtime.GOOS == "linux" {
-		return ""
-	}
-	return "it needs Linux"
-}
+// Another date has no row: the tools are Go programs without libc, which libfaketime does not reach, and a time namespace shifts
+// the monotonic clock only. Rows run up to an hour apart, and "dates of sources" changes every date that a build reads.
 
-// needsRoot: the namespaces of Linux, and its root.
-func needsRoot(dir string) string {
-	if reason := needsLinux(dir); reason != "" {
-		return reason
-	}
+func needsRoot(string) string {
 	if os.Geteuid() == 0 {
 		return ""
 	}
@@ -129,10 +113,7 @@ func needsRootAndWay(dir string) string {
 	return ""
 }
 
-func needsAPT(string) string {
-	if _, err := exec.LookPath("apt-get"); err != nil {
-		return "it needs apt-get"
-	}
+func needsDebian(string) string {
 	release, err := os.ReadFile("/etc/os-release")
 	if err != nil || !slices.Contains(strings.Split(string(release), "\n"), "ID=debian") {
 		return "it needs Debian: sealed/prepare takes packages from a suite of Debian's"

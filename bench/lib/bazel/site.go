@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,28 +14,21 @@ import (
 	"example.com/pause/bench/lib"
 )
 
-// Flags are the flags that commands have in common which build a checkout again and again.
-type Flags struct {
-	scratch string
-	verbose bool
-}
-
-// Declare declares them.
-func (f *Flags) Declare(flags *flag.FlagSet) {
-	flags.StringVar(&f.scratch, "scratch", "", "`folder` in the home folder to work in, about 4 GB (default: a new one in the user's cache folder)")
-	flags.BoolVar(&f.verbose, "verbose", false, "show what Bazel says")
-}
-
-// A Site is where such a command works.
+// A Site is where a command works that builds a checkout again and again.
 type Site struct {
-	Workspace    string    // the checkout
-	Repositories string    // the checkout's output base, which new ones take their external repositories from
-	Dir          string    // a new folder for everything that is made
-	Log          io.Writer // for what Bazel says; nil without --verbose
+	Workspace    string // the checkout
+	Repositories string // the checkout's output base, which new ones take their external repositories from
+	Dir          string // a new folder for everything that is made
 }
 
-// Open finds the checkout, and makes a folder to work in, whose name begins with name.
-func (f *Flags) Open(ctx context.Context, name string) (s Site, err error) {
+// Declare declares the flag of such commands that Open takes.
+func Declare(flags *flag.FlagSet) *string {
+	return flags.String("scratch", "", "`folder` in the home folder to work in, about 4 GB (default: a new one in the user's cache folder)")
+}
+
+// Open finds the checkout, and makes a folder to work in, whose name begins with name, in the folder that the flag of Declare
+// gives.
+func Open(ctx context.Context, in, name string) (s Site, err error) {
 	if s.Workspace, err = Workspace(); err != nil {
 		return s, err
 	}
@@ -46,10 +38,7 @@ func (f *Flags) Open(ctx context.Context, name string) (s Site, err error) {
 		return s, err
 	}
 	s.Repositories = strings.TrimSpace(out.String())
-	if f.verbose {
-		s.Log = os.Stderr
-	}
-	s.Dir, err = scratch(f.scratch, name)
+	s.Dir, err = scratch(in, name)
 	return s, err
 }
 
@@ -93,9 +82,7 @@ func scratch(in, name string) (string, error) {
 
 // Do runs Bazel with the command r.Command, and shows meanwhile that it does what.
 func (s Site) Do(ctx context.Context, what string, r Run) (Counts, error) {
-	if r.Log = s.Log; r.Log == nil {
-		defer lib.Progress("building: "+what, -1).Finish()
-	}
+	defer lib.Progress("building: "+what, -1).Finish()
 	return r.Do(ctx)
 }
 
