@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -68,16 +68,12 @@ func choose(only string) ([]machine, error) {
 }
 
 func run(ctx context.Context, chosen []machine, cache string, stdout io.Writer) error {
-	mirror, err := findMirror(ctx)
-	if err != nil {
-		return err
-	}
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "architecture\tkernel\tpage\tversion\tsleeps\treaps\tSIGTERM\tseconds\tresult")
 	var failed []string
 	for _, m := range chosen {
 		begin := time.Now()
-		seen, err := m.try(ctx, mirror, filepath.Join(cache, m.arch))
+		seen, err := m.try(ctx, filepath.Join(cache, m.arch))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -101,14 +97,13 @@ func run(ctx context.Context, chosen []machine, cache string, stdout io.Writer) 
 }
 
 // try boots the machine, and returns what the guest prints: lines "name: value".
-func (m machine) try(ctx context.Context, mirror, dir string) (map[string]string, error) {
+func (m machine) try(ctx context.Context, dir string) (map[string]string, error) {
 	seen := map[string]string{}
 	emulator, err := exec.LookPath("qemu-system-" + m.emulator)
 	if err != nil {
 		return seen, fmt.Errorf("qemu-system-%s is not installed", m.emulator)
 	}
-	begin := sync.OnceValues(func() (apt, error) { return newAPT(ctx, m, mirror, dir) })
-	kernel, err := file(begin, dir, m.pack, "vmlinu")
+	kernel, err := m.file(ctx, dir, m.pack, "vmlinu")
 	if err != nil {
 		return seen, err
 	}
@@ -124,7 +119,7 @@ func (m machine) try(ctx context.Context, mirror, dir string) (map[string]string
 		"-append", "console=" + m.console + " quiet panic=-1",
 	})
 	if m.firmware != "" {
-		firmware, err := file(begin, dir, m.firmware, "QEMU_EFI")
+		firmware, err := m.file(ctx, dir, m.firmware, "QEMU_EFI")
 		if err != nil {
 			return seen, err
 		}
@@ -154,6 +149,23 @@ func (m machine) try(ctx context.Context, mirror, dir string) (map[string]string
 		return seen, fmt.Errorf("no result; the last line was %q %s", last, bytes.TrimSpace(complaint.Bytes()))
 	}
 	return seen, nil
+}
+
+//go:embed fetch.sh
+var fetch string
+
+// file returns the file in dir whose name begins with prefix, of a package or the newest kernel that it depends on. It downloads the
+// package the first time.
+func (m machine) file(ctx context.Context, dir, pack, prefix string) (string, error) {
+	file := filepath.Join(dir, prefix)
+	if _, err := os.Stat(file); err == nil {
+		return file, nil
+	}
+	out, err := exec.CommandContext(ctx, "bash", "-c", fetch, "fetch.sh", dir, m.debian, m.suite, pack, prefix).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("fetching %s: %w: %s", pack, err, bytes.TrimSpace(out))
+	}
+	return file, nil
 }
 
 // columns are the names that the guest prints.

@@ -9,22 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
+
+	"example.com/pause/tests/lib/proc"
 )
 
-const (
-	program = "/pause"
-	// limit is how long a condition may take to come true. The machine is emulated, and may be fifty times slower than this
-	// one.
-	limit = time.Minute
-)
+const program = "/pause"
 
 func main() {
 	if len(os.Args) > 1 {
@@ -95,70 +88,36 @@ func check() error {
 	}
 	_ = stdin.Close()
 	// It sleeps in one place only, and has blocked the signals by then.
-	if err := wait("asleep", func() bool {
-		exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pause.Process.Pid))
-		return exe == program && field(pause.Process.Pid, "State:") == "S (sleeping)"
-	}); err != nil {
-		return err
-	}
+	process := proc.PID(pause.Process.Pid)
+	await(func() bool {
+		exe, _ := os.Readlink(process.Path("exe"))
+		stat, err := process.Stat()
+		return err == nil && exe == program && stat.State == "S"
+	})
 	fmt.Println("sleeps: yes")
-	orphan := childOf(pause.Process.Pid)
-	if orphan == "" {
+	descendants := func() int {
+		all, _ := process.Descendants()
+		return len(all) - 1
+	}
+	if descendants() != 1 {
 		return errors.New("there is no orphan")
 	}
 	_ = hold.Close()
-	if err := wait("done with the orphan", func() bool {
-		_, err := os.Stat(orphan)
-		return errors.Is(err, fs.ErrNotExist)
-	}); err != nil {
-		return err
-	}
+	await(func() bool { return descendants() == 0 })
 	fmt.Println("reaps: yes")
 	if err := pause.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- pause.Wait() }()
-	select {
-	case err := <-ended:
-		if err != nil {
-			return fmt.Errorf("after SIGTERM: %w", err)
-		}
-	case <-time.After(limit):
-		return errors.New("after SIGTERM: it has not ended")
+	if err := pause.Wait(); err != nil {
+		return fmt.Errorf("after SIGTERM: %w", err)
 	}
 	fmt.Println("SIGTERM: 0")
 	return nil
 }
 
-// childOf returns the folder in /proc of a child of pid, or "".
-func childOf(pid int) string {
-	folders, _ := filepath.Glob("/proc/[0-9]*")
-	for _, folder := range folders {
-		if child, err := strconv.Atoi(filepath.Base(folder)); err == nil && field(child, "PPid:") == strconv.Itoa(pid) {
-			return folder
-		}
+// await returns as soon as condition holds. The machine outside gives up if that takes too long.
+func await(condition func() bool) {
+	for !condition() {
+		time.Sleep(10 * time.Millisecond)
 	}
-	return ""
-}
-
-// field returns a line of /proc/PID/status, or "".
-func field(pid int, name string) string {
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, name); ok {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
-}
-
-// wait returns nil as soon as condition holds.
-func wait(what string, condition func() bool) error {
-	for end := time.Now().Add(limit); !condition(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			return fmt.Errorf("it is not %s after %v", what, limit)
-		}
-	}
-	return nil
 }
