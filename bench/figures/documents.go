@@ -13,7 +13,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"example.com/pause/bench/lib"
-	"example.com/pause/bench/sizes/size"
 	"example.com/pause/tests/lib/bundle"
 	"example.com/pause/tests/lib/targets"
 )
@@ -25,9 +24,9 @@ type contents struct {
 	program int64             // bytes of the program for linux/amd64
 }
 
-// measureBuild makes contents from what the environment names: see size.Measure.
+// measureBuild makes contents from what the environment names: see lib.Sizes.
 func measureBuild() (*contents, error) {
-	ours, ordinary, err := size.Measure()
+	ours, ordinary, err := lib.Sizes()
 	if err != nil {
 		return nil, err
 	}
@@ -47,9 +46,9 @@ func measureBuild() (*contents, error) {
 	if err != nil {
 		return nil, err
 	}
-	others := append([]size.Row{ordinary}, size.Published...)
+	others := append([]lib.Size{ordinary}, lib.Published...)
 	var sizes strings.Builder
-	if err := size.Write(&sizes, ours, others); err != nil {
+	if err := lib.WriteSizes(&sizes, ours, others); err != nil {
 		return nil, err
 	}
 	return &contents{
@@ -91,7 +90,7 @@ func code(text string) string {
 }
 
 // parts is a table of what the image of linux/amd64 is made of.
-func parts(image v1.Image, row size.Row) (string, error) {
+func parts(image v1.Image, row lib.Size) (string, error) {
 	if row.Name != "linux/amd64" {
 		return "", fmt.Errorf("the first image is for %s, and the documents are about linux/amd64", row.Name)
 	}
@@ -137,54 +136,8 @@ func parts(image v1.Image, row size.Row) (string, error) {
 	return code(table.String()), nil
 }
 
-var (
-	begin = regexp.MustCompile(`^<!-- figures: ([a-z0-9-]+) -->$`)
-	// A line that was meant to be a marker: text that is generated must not become prose because of a typing error.
-	meant = regexp.MustCompile(`^\s{0,3}<!--.*\bfigures\b`)
-)
-
-const end = "<!-- /figures -->"
-
-// fill returns document with contents in its blocks, between empty lines. An error names the line.
-func (c *contents) fill(document string) (string, error) {
-	var out strings.Builder
-	name, since, number := "", 0, 0
-	for line := range strings.Lines(document) {
-		number++
-		text := strings.TrimRight(line, "\n")
-		m := begin.FindStringSubmatch(text)
-		_, generated := c.blocks[name]
-		switch {
-		case m != nil && name != "":
-			return "", fmt.Errorf("line %d: a block begins within the block %q, which began in line %d and needs a line %s first", number, name, since, end)
-		case m != nil:
-			name, since = m[1], number
-			content, ok := c.blocks[name]
-			if !ok && !slices.ContainsFunc(measurements, func(m measurement) bool { return m.name == name }) {
-				return "", fmt.Errorf("line %d: there is no block %q; there are %s, and those that --measure names",
-					number, name, strings.Join(slices.Sorted(maps.Keys(c.blocks)), ", "))
-			}
-			out.WriteString(line)
-			if ok {
-				fmt.Fprintf(&out, "\n%s\n\n", strings.Trim(content, "\n"))
-			}
-			continue
-		case text == end && name == "":
-			return "", fmt.Errorf("line %d: %s, but no block began", number, end)
-		case text == end:
-			name, generated = "", false
-		case meant.MatchString(text):
-			return "", fmt.Errorf("line %d: %q is no marker; write <!-- figures: NAME --> or %s, alone in a line", number, text, end)
-		}
-		if !generated {
-			out.WriteString(line)
-		}
-	}
-	if name != "" {
-		return "", fmt.Errorf("line %d: the block %q does not end; write %s in a line behind it", since, name, end)
-	}
-	return out.String(), nil
-}
+// block is a place for a table in a document.
+var block = regexp.MustCompile(`(?ms)^<!-- figures: (\S+) -->$.*?^<!-- /figures -->$`)
 
 // measured is the size of the image's program where a measurement in a document names it.
 var measured = regexp.MustCompile(`(?m)^ +program, bytes +(\d+)`)
@@ -193,6 +146,7 @@ var measured = regexp.MustCompile(`(?m)^ +program, bytes +(\d+)`)
 // that something was measured with another program.
 func (c *contents) generate(root fs.FS) (files map[string][]byte, outdated, err error) {
 	files = map[string][]byte{"docs/sizes.svg": c.sizes}
+	missing := maps.Clone(c.blocks)
 	for _, pattern := range []string{"*.md", "docs/*.md"} {
 		names, err := fs.Glob(root, pattern)
 		if err != nil {
@@ -203,10 +157,15 @@ func (c *contents) generate(root fs.FS) (files map[string][]byte, outdated, err 
 			if err != nil {
 				return nil, nil, err
 			}
-			filled, err := c.fill(string(document))
-			if err != nil {
-				return nil, nil, fmt.Errorf("%s: %w", name, err)
-			}
+			filled := block.ReplaceAllStringFunc(string(document), func(old string) string {
+				name := block.FindStringSubmatch(old)[1]
+				content, ok := c.blocks[name]
+				if !ok {
+					return old // a measurement, which stays as it is
+				}
+				delete(missing, name)
+				return fmt.Sprintf("<!-- figures: %s -->\n\n%s\n\n<!-- /figures -->", name, strings.Trim(content, "\n"))
+			})
 			files[name] = []byte(filled)
 			for _, bytes := range measured.FindAllStringSubmatch(filled, -1) {
 				if bytes[1] != fmt.Sprint(c.program) {
@@ -215,6 +174,11 @@ func (c *contents) generate(root fs.FS) (files map[string][]byte, outdated, err 
 				}
 			}
 		}
+	}
+	// So a typing error in a marker is noticed, and so is a block that took in another.
+	if len(missing) > 0 {
+		return nil, nil, fmt.Errorf("no document has blocks <!-- figures: NAME --> ... <!-- /figures -->, each marker alone in a line, for %s",
+			strings.Join(slices.Sorted(maps.Keys(missing)), ", "))
 	}
 	return files, outdated, nil
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"example.com/pause/bench/sizes/size"
+	"example.com/pause/bench/lib"
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tests/lib/targets"
 )
@@ -71,18 +71,18 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
-// A marker that is not right is an error that names the line.
-func TestFillRefuses(t *testing.T) {
-	for want, text := range map[string]string{
-		"line 2: the block \"sizes\" does not end":              "\n<!-- figures: sizes -->\n",
-		"line 2: a block begins within":                         "<!-- figures: sizes -->\n<!-- figures: latency -->\n<!-- /figures -->\n",
-		"line 1: <!-- /figures -->, but no":                     "<!-- /figures -->\n",
-		"line 3: \"<!-- figures:a -->\" is no":                  "\n\n<!-- figures:a -->\n<!-- /figures -->\n",
-		"line 2: \"<!-- / figures -->\" is no":                  "<!-- figures: sizes -->\n<!-- / figures -->\n",
-		"line 1: there is no block \"x\"; there are sizes, and": "<!-- figures: x -->\n<!-- /figures -->\n",
+// A document whose markers are not right is an error that names the block.
+func TestGenerateRefuses(t *testing.T) {
+	for _, text := range []string{
+		"",
+		"<!-- figures: sizes -->\n",
+		"<!-- figures: sizess -->\n<!-- /figures -->\n",
+		"<!-- figures: latency -->\n<!-- figures: sizes -->\n<!-- /figures -->\n",
+		"<!-- figures: sizes -->\n<!-- / figures -->\n",
 	} {
-		if out, err := sample().fill(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: got %q, %v; want an error with %q", text, out, err, want)
+		files, _, err := sample().generate(fstest.MapFS{"README.md": {Data: []byte(text)}})
+		if err == nil || !strings.HasSuffix(err.Error(), "for sizes") {
+			t.Errorf("%q: got %q, %v; want an error with the block's name", text, files, err)
 		}
 	}
 }
@@ -104,7 +104,7 @@ func TestMeasure(t *testing.T) {
 
 // The picture is XML with everything that is to be seen, and no text lies on another or goes beyond the edge.
 func TestPicture(t *testing.T) {
-	texts := textsOf(t, drawSizes(size.Row{Program: 405, Image: 939}, append([]size.Row{{Name: "ordinary Go, linux/amd64 & others", Image: 730_000}}, size.Published...)))
+	texts := textsOf(t, drawSizes(lib.Size{Program: 405, Image: 939}, append([]lib.Size{{Name: "ordinary Go, linux/amd64 & others", Image: 730_000}}, lib.Published...)))
 	all := map[string]bool{}
 	for i, a := range texts {
 		all[a.text] = true

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"example.com/pause/bench/lib"
-	"example.com/pause/bench/sizes/size"
 )
 
 // A picture is SVG as wide as a phone, so that its text can be read on one. It has a ground of its own, a light and a dark one.
@@ -68,7 +67,7 @@ func escaped(text string) string {
 
 // drawSizes draws ours and others as squares, one below the other, whose areas are their images, or, where that is not known,
 // their programs.
-func drawSizes(ours size.Row, others []size.Row) []byte {
+func drawSizes(ours lib.Size, others []lib.Size) []byte {
 	type area struct {
 		bytes int64
 		class string
@@ -80,7 +79,7 @@ func drawSizes(ours size.Row, others []size.Row) []byte {
 		if bytes == 0 {
 			bytes, base, of = o.Program, ours.Program, "program"
 		}
-		lines := append(strings.SplitN(o.Name, ", ", 2), kilobytes(bytes)+" of "+of, size.Times(bytes, base)+" times ours")
+		lines := append(strings.SplitN(o.Name, ", ", 2), kilobytes(bytes)+" of "+of, lib.Times(bytes, base)+" times ours")
 		areas = append(areas, area{bytes, "other", lines})
 	}
 	slices.SortStableFunc(areas, func(a, b area) int { return cmp.Compare(a.bytes, b.bytes) })

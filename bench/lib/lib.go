@@ -1,5 +1,5 @@
 // Package lib is what the benchmarks share: what a measurement was made on, percentiles, tables, progress on a
-// terminal, and ordinary C programs to compare with.
+// terminal, ordinary C programs to compare with, and sizes.
 package lib
 
 import (

@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"example.com/pause/bench/lib"
-	"example.com/pause/bench/sizes/size"
 	"example.com/pause/tools/command"
 )
 
@@ -26,11 +25,11 @@ func newCommand() *command.Command {
 }
 
 func run(stdout io.Writer) error {
-	ours, ordinary, err := size.Measure()
+	ours, ordinary, err := lib.Sizes()
 	if err != nil {
 		return err
 	}
-	others := []size.Row{ordinary}
+	others := []lib.Size{ordinary}
 	dir, err := os.MkdirTemp("", "pause-sizes-")
 	if err != nil {
 		return err
@@ -45,7 +44,7 @@ func run(stdout io.Writer) error {
 		if err != nil {
 			return err
 		}
-		others = append(others, size.Row{Name: p.Name, Program: info.Size()})
+		others = append(others, lib.Size{Name: p.Name, Program: info.Size()})
 	}
-	return size.Write(stdout, ours, append(others, size.Published...))
+	return lib.WriteSizes(stdout, ours, append(others, lib.Published...))
 }

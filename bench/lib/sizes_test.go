@@ -1,4 +1,4 @@
-package size
+package lib
 
 import (
 	"strings"
@@ -10,7 +10,7 @@ import (
 )
 
 // An index of two images is measured as two images, each with the sizes of its blobs as they are stored.
-func TestImages(t *testing.T) {
+func TestSizesOfImages(t *testing.T) {
 	var all []v1.Image
 	platforms := []string{"linux/amd64", "linux/arm/v7"}
 	layer := imagetest.Gzip(t, imagetest.Tar(t))
@@ -37,10 +37,10 @@ func TestImages(t *testing.T) {
 }
 
 // The table shows every size against its budget, rounded up, and every other as a multiple of the first.
-func TestWrite(t *testing.T) {
+func TestWriteSizes(t *testing.T) {
 	var out strings.Builder
-	ours := []Row{{"linux/amd64", 500, 400, 200, 300, 900}, {"linux/arm/v7", 641, 1, 2, 3, 1025}}
-	if err := Write(&out, ours, []Row{{Name: "ordinary Go", Program: 1_425_534, Image: 899_950}, {Name: "C", Image: 17_700}}); err != nil {
+	ours := []Size{{"linux/amd64", 500, 400, 200, 300, 900}, {"linux/arm/v7", 641, 1, 2, 3, 1025}}
+	if err := WriteSizes(&out, ours, []Size{{Name: "ordinary Go", Program: 1_425_534, Image: 899_950}, {Name: "C", Image: 17_700}}); err != nil {
 		t.Fatal(err)
 	}
 	want := `

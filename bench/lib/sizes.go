@@ -1,5 +1,4 @@
-// Package size measures what pause weighs, next to what others would have built.
-package size
+package lib
 
 import (
 	"fmt"
@@ -8,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"example.com/pause/bench/lib"
 	"example.com/pause/tests/lib/bundle"
 	"example.com/pause/tests/lib/targets"
 )
@@ -19,8 +17,8 @@ const (
 	budgetImage   = 1024 // less than that
 )
 
-// A Row is what a program and its image weigh, in bytes; 0 is what is not known.
-type Row struct {
+// A Size is what a program and its image weigh, in bytes; 0 is what is not known.
+type Size struct {
 	Name    string // of a program that is built here, as in linux/arm/v7
 	Program int64
 	// The image, as a registry stores it.
@@ -29,23 +27,20 @@ type Row struct {
 }
 
 // Published are sizes that others have published.
-var Published = []Row{
+var Published = []Size{
 	{Name: "C with musl, as published", Image: 17_700}, // "17.7 kB": docs/comparison.md links to the article
 	{Name: "registry.k8s.io/pause:3.9, as published", Program: 743_952},
 }
 
-// Measure returns the sizes of pause for each architecture, and of the ordinary Go program for this machine. It reads what the
+// Sizes returns those of pause for each architecture, and of the ordinary Go program for this machine. It reads what the
 // environment names, as paths in Bazel's runfiles: the binaries, PAUSE_LAYOUT, PAUSE_IDIOMATIC and PAUSE_IDIOMATIC_LAYOUT.
-func Measure() (ours []Row, ordinary Row, err error) {
+func Sizes() (ours []Size, ordinary Size, err error) {
 	layout, err := targets.Locate("PAUSE_LAYOUT")
 	if err != nil {
 		return nil, ordinary, fmt.Errorf("%w; bazel run sets it", err)
 	}
 	if ours, err = images(layout); err != nil {
 		return nil, ordinary, err
-	}
-	if len(ours) != len(targets.All()) {
-		return nil, ordinary, fmt.Errorf("%s has %d images; want one for each of %d architectures", layout, len(ours), len(targets.All()))
 	}
 	for i := range ours {
 		arch := strings.Split(ours[i].Name, "/")[1]
@@ -80,7 +75,7 @@ func file(env string) (int64, error) {
 }
 
 // images measures the images of the OCI layout in folder dir, in its order.
-func images(dir string) (rows []Row, err error) {
+func images(dir string) (rows []Size, err error) {
 	all, err := bundle.Images(dir)
 	if err != nil {
 		return nil, err
@@ -94,7 +89,7 @@ func images(dir string) (rows []Row, err error) {
 		if err != nil {
 			return nil, err
 		}
-		row := Row{Name: config.Platform().String(), Config: m.Config.Size}
+		row := Size{Name: config.Platform().String(), Config: m.Config.Size}
 		if row.Manifest, err = image.Size(); err != nil {
 			return nil, err
 		}
@@ -107,8 +102,8 @@ func images(dir string) (rows []Row, err error) {
 	return rows, nil
 }
 
-// Write prints ours, against the budgets, and others, as multiples of the first of ours.
-func Write(w io.Writer, ours, others []Row) error {
+// WriteSizes prints ours, against the budgets, and others, as multiples of the first of ours.
+func WriteSizes(w io.Writer, ours, others []Size) error {
 	rows := [][]string{{"bytes", "program", fmt.Sprintf("of %d", budgetProgram), "layer", "config", "manifest", "image", fmt.Sprintf("of %d", budgetImage)}}
 	for _, r := range ours {
 		rows = append(rows, []string{
@@ -119,14 +114,14 @@ func Write(w io.Writer, ours, others []Row) error {
 	for _, r := range others {
 		rows = append(rows, []string{r.Name, size(r.Program), Times(r.Program, ours[0].Program), size(r.Image), Times(r.Image, ours[0].Image)})
 	}
-	return lib.Table(w, rows)
+	return Table(w, rows)
 }
 
 func size(n int64) string {
 	if n == 0 {
 		return "-"
 	}
-	return lib.Thousands(n)
+	return Thousands(n)
 }
 
 // percent is n of whole, rounded up: a hundred percent is kept only by what is within the budget.
@@ -140,6 +135,6 @@ func Times(n, base int64) string {
 	case r < 99.95:
 		return strconv.FormatFloat(r, 'f', 1, 64)
 	default:
-		return lib.Thousands(int64(r + 0.5))
+		return Thousands(int64(r + 0.5))
 	}
 }
