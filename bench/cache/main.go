@@ -23,9 +23,7 @@ const (
 	mode   = "fastbuild"
 )
 
-func main() { newCommand().Main() }
-
-func newCommand() *command.Command {
+func main() {
 	c := &command.Command{
 		Name: "cache",
 		Call: "./bazelw run //bench/cache --",
@@ -52,7 +50,7 @@ func newCommand() *command.Command {
 		defer func() { err = errors.Join(err, c.close()) }()
 		return c.all(program)
 	}
-	return c
+	c.Main()
 }
 
 // A check is one run of this command.

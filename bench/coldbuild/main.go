@@ -41,9 +41,7 @@ func rows() []build {
 	}
 }
 
-func main() { newCommand().Main() }
-
-func newCommand() *command.Command {
+func main() {
 	c := &command.Command{
 		Name: "coldbuild",
 		Call: "./bazelw run //bench/coldbuild --",
@@ -65,7 +63,7 @@ func newCommand() *command.Command {
 		defer func() { err = errors.Join(err, bazel.RemoveAll(site.Dir)) }()
 		return measure(ctx, site, *rounds, stdout)
 	}
-	return c
+	c.Main()
 }
 
 // measure builds everything and prints the table.

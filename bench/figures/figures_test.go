@@ -89,7 +89,6 @@ func TestGenerateRefuses(t *testing.T) {
 
 // A measurement is what its command prints, and an error if that fails.
 func TestMeasure(t *testing.T) {
-	t.Setenv("BAZEL", "")
 	for script, want := range map[string]string{"echo $*": "    run //bench/latency --\n", "echo no crun >&2; exit 1": ""} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "bazelw"), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {

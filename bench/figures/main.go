@@ -45,9 +45,7 @@ var measurements = []measurement{
 	{"cache", "//bench/cache", nil, "builds with a remote cache; minutes, nginx"},
 }
 
-func main() { newCommand().Main() }
-
-func newCommand() *command.Command {
+func main() {
 	var summary strings.Builder
 	summary.WriteString("Writes every table of figures in README.md and docs/*.md, and the plot beside them, and prints the name of each file\n" +
 		"that it changed. What can be measured again, each by a command of its own, on a machine that does nothing else:\n")
@@ -97,7 +95,7 @@ func newCommand() *command.Command {
 		}
 		return errors.Join(write(files, workspace, stdout), outdated)
 	}
-	return c
+	c.Main()
 }
 
 // measure runs the command of m, and returns what it printed.

@@ -77,10 +77,9 @@ type fleet struct {
 }
 
 type container struct {
-	id      string // as the engine has it
-	pid     int
-	started time.Time // when the engine was
-	asleep  time.Time
+	id   string // as the engine has it
+	pid  int
+	took time.Duration // from the start of the engine until it slept
 }
 
 func (f *fleet) run() (*Run, error) {
@@ -136,7 +135,11 @@ func (f *fleet) prepare() (err error) {
 		return err
 	}
 	root := filepath.Join(f.dir, "root")
-	for _, dir := range []string{"root/dev", "root/proc", "state"} {
+	dirs := []string{"root/dev", "root/proc", "state"}
+	for number := range f.workers {
+		dirs = append(dirs, fmt.Sprintf("worker%d", number))
+	}
+	for _, dir := range dirs {
 		if err := os.MkdirAll(filepath.Join(f.dir, dir), 0o755); err != nil {
 			return err
 		}
@@ -229,11 +232,7 @@ func (f *fleet) each(phase string, n int, do func(w worker, i int) error) {
 	var next, failed atomic.Int64
 	var wg sync.WaitGroup
 	for number := range f.workers {
-		w := worker{filepath.Join(f.dir, "worker"+strconv.Itoa(number))}
-		if err := os.MkdirAll(w.dir, 0o700); err != nil {
-			f.fail(err)
-			break // the workers that there are do it
-		}
+		w := worker{filepath.Join(f.dir, fmt.Sprintf("worker%d", number))}
 		wg.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
@@ -293,7 +292,7 @@ func withLog(err error, log string) error {
 
 // one starts a container, or a pod, and waits until it sleeps.
 func (f *fleet) one(w worker, name string) (container, error) {
-	c := container{id: name, started: time.Now()}
+	c, begin := container{id: name}, time.Now()
 	start := f.startContainer
 	if f.Pods {
 		start = f.startPod
@@ -305,7 +304,7 @@ func (f *fleet) one(w worker, name string) (container, error) {
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", name, err)
 	}
-	c.asleep = time.Now()
+	c.took = time.Since(begin)
 	return c, nil
 }
 
@@ -402,7 +401,7 @@ func (f *fleet) start() Start {
 	total := time.Since(begin)
 	latencies := make([]time.Duration, 0, f.Count)
 	for _, c := range f.asleep {
-		latencies = append(latencies, c.asleep.Sub(c.started))
+		latencies = append(latencies, c.took)
 	}
 	return NewStart(total, latencies)
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,6 +19,7 @@ import (
 
 	"example.com/pause/tests/lib/jail"
 	"example.com/pause/tests/lib/need"
+	"example.com/pause/tests/lib/proc"
 	"example.com/pause/tests/lib/targets"
 )
 
@@ -163,8 +163,11 @@ func (t trial) play(before map[string]bool) (outcome, error) {
 	if err := command.Start(); err != nil {
 		return outcome{}, err
 	}
-	done := make(chan error, 1)
-	go func() { done <- command.Wait() }()
+	done := make(chan struct{})
+	go func() {
+		command.Wait()
+		close(done)
+	}()
 	var o outcome
 	switch {
 	case t.Cgroup:
@@ -174,8 +177,7 @@ func (t trial) play(before map[string]bool) (outcome, error) {
 		o.Hit = t.strike(command.Process.Pid, done)
 	case t.Victim != "":
 		select {
-		case err := <-done:
-			done <- err
+		case <-done:
 		case <-time.After(t.Delay):
 			o.Hit = t.strike(command.Process.Pid, done)
 		}
@@ -205,15 +207,14 @@ func (t trial) play(before map[string]bool) (outcome, error) {
 }
 
 // awaitCgroup waits until a container of this scene's fleet has a cgroup, or the command has ended.
-func awaitCgroup(done chan error) error {
+func awaitCgroup(done chan struct{}) error {
 	for {
 		groups, err := fleetCgroups("pause-*")
 		if err != nil || len(groups) > 0 {
 			return err
 		}
 		select {
-		case err := <-done:
-			done <- err
+		case <-done:
 			return nil
 		case <-time.After(100 * time.Microsecond):
 		}
@@ -243,35 +244,30 @@ func fleetCgroups(pattern string) ([]string, error) {
 }
 
 // strike sends the signal to the victim, once it is there, and reports whether it was before the command ended.
-func (t trial) strike(command int, done chan error) bool {
+func (t trial) strike(command int, done chan struct{}) bool {
 	for {
 		select {
-		case err := <-done:
-			done <- err
+		case <-done:
 			return false
-		default:
+		case <-time.After(100 * time.Microsecond):
 		}
+		processes, _ := proc.PID(command).Descendants() // or the next look
 		var victims []int
-		processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-		for _, file := range processes {
-			cmdline, err := os.ReadFile(file)
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-			if err != nil || pid == os.Getpid() || pid == 1 {
-				continue
-			}
+		for _, process := range processes {
+			cmdline, _ := os.ReadFile(process.Path("cmdline"))
 			args := strings.Split(string(cmdline), "\x00")
-			ours := pid == command || len(args) > 1 && slices.Contains([]victim{theFirst, theDriver, theKeeper}, victim(args[1]))
-			switch {
-			case t.Victim == everybody && ours,
-				t.Victim == theCommand && pid == command,
-				t.Victim == theEngine && args[0] == string(theEngine),
-				len(args) > 1 && victim(args[1]) == t.Victim:
-				if len(args) > 1 && victim(args[1]) == theKeeper {
-					// Before the command: once that is gone, it removes what there is.
-					victims = slices.Insert(victims, 0, pid)
-				} else {
-					victims = append(victims, pid)
-				}
+			who := victim(args[0])
+			if int(process) == command {
+				who = theCommand
+			} else if len(args) > 1 && who != theEngine {
+				who = victim(args[1])
+			}
+			all := t.Victim == everybody && slices.Contains([]victim{theCommand, theFirst, theDriver, theKeeper}, who)
+			if all && who == theKeeper {
+				// Before the command: once that is gone, it removes what there is.
+				victims = slices.Insert(victims, 0, int(process))
+			} else if all || who == t.Victim {
+				victims = append(victims, int(process))
 			}
 		}
 		hit := false
@@ -281,7 +277,6 @@ func (t trial) strike(command int, done chan error) bool {
 		if hit {
 			return true
 		}
-		time.Sleep(100 * time.Microsecond)
 	}
 }
 

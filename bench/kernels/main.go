@@ -22,9 +22,7 @@ import (
 	"example.com/pause/tools/command"
 )
 
-func main() { newCommand().Main() }
-
-func newCommand() *command.Command {
+func main() {
 	c := &command.Command{
 		Name: "kernels",
 		Call: "./bazelw run //bench/kernels --",
@@ -48,7 +46,7 @@ func newCommand() *command.Command {
 		}
 		return run(ctx, chosen, filepath.Join(cache, "pause-kernels"), stdout)
 	}
-	return c
+	c.Main()
 }
 
 // choose returns the machines that only names, or all.

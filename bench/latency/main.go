@@ -24,10 +24,6 @@ import (
 
 func main() {
 	pid1.Main()
-	newCommand().Main()
-}
-
-func newCommand() *command.Command {
 	c := &command.Command{
 		Name: "latency",
 		Call: "./bazelw run //bench/latency --",
@@ -42,7 +38,7 @@ func newCommand() *command.Command {
 		}
 		return run(ctx, stdout, *runs)
 	}
-	return c
+	c.Main()
 }
 
 // run measures and prints; it is an error if pause, in any run, did not end with status 0.

@@ -27,9 +27,7 @@ const target = "//images:pause"
 // row is about that: comparing a result with itself would show nothing.
 const shipped = "--modify_execution_info=^(GoFreestanding|Layer|OCIImage|OCIIndex|OCICanonical)$=+no-cache"
 
-func main() { newCommand().Main() }
-
-func newCommand() *command.Command {
+func main() {
 	c := &command.Command{
 		Name: "reproducible",
 		Call: "./bazelw run //bench/reproducible --",
@@ -63,7 +61,7 @@ func newCommand() *command.Command {
 		defer func() { err = errors.Join(err, m.close()) }()
 		return m.all(o, stdout)
 	}
-	return c
+	c.Main()
 }
 
 // options choose rows.

@@ -11,10 +11,8 @@ import (
 	"example.com/pause/tools/command"
 )
 
-func main() { newCommand().Main() }
-
-func newCommand() *command.Command {
-	return &command.Command{
+func main() {
+	c := command.Command{
 		Name: "sizes",
 		Call: "./bazelw run //bench/sizes --",
 		Summary: "Prints what pause weighs, its nine binaries and its images, against the budgets and next to what others would have\n" +
@@ -22,6 +20,7 @@ func newCommand() *command.Command {
 		Examples: []string{"./bazelw run //bench/sizes"},
 		Run:      func(_ context.Context, _ []string, stdout io.Writer) error { return run(stdout) },
 	}
+	c.Main()
 }
 
 func run(stdout io.Writer) error {

@@ -55,13 +55,9 @@ func (c Counts) Executed() int {
 	return n
 }
 
-// Do runs Bazel and returns what it did, as its build event protocol says; only build and test have Runners. The variable
-// BAZEL names the program; otherwise it is the checkout's bazelw.
+// Do runs Bazel and returns what it did, as its build event protocol says; only build and test have Runners.
 func (r Run) Do(ctx context.Context) (Counts, error) {
-	program := os.Getenv("BAZEL")
-	if program == "" {
-		program = filepath.Join(r.Workspace, "bazelw")
-	}
+	program := filepath.Join(r.Workspace, "bazelw")
 	args := append(slices.Clone(r.Wrap), program)
 	if r.OutputBase != "" {
 		args = append(args, "--output_base="+r.OutputBase, "--max_idle_secs=300")
