@@ -343,8 +343,7 @@ func (f *fleet) remove(w worker, c container) error {
 	return f.call(w, "delete", "--force", c.id)
 }
 
-// sleeping are the system calls in which an ordinary program that waits for a signal sleeps. A signal that comes before is lost: the
-// kernel keeps from PID 1 what it neither handles nor blocks.
+// sleeping are the system calls in which an ordinary program that waits for a signal sleeps.
 var sleeping = []uint64{
 	unix.SYS_RT_SIGSUSPEND, // C: pause(2), or sigsuspend where there is no such call
 	unix.SYS_PPOLL,
@@ -364,7 +363,7 @@ func (f *fleet) awaitSleep(c container) error {
 			return fmt.Errorf("it ended at once: %w", err)
 		}
 		if strings.TrimSpace(string(comm)) == name {
-			return process.AwaitSleep(append(sleeping, host.Sleep())...)
+			return process.AwaitSleep(slices.Concat(sleeping, []uint64{host.Sleep()})...)
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("PID %d is still %s after %s", c.pid, comm, sleepPatience)

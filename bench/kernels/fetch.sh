@@ -6,7 +6,7 @@ dir=$1 arch=$2 suite=$3 package=$4 prefix=$5
 
 # shellcheck disable=SC2016 # APT fills in REPO_URI
 read -r mirror < <(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian') ||
-	{ echo "APT has no list of Debian's packages: this needs Debian, and apt-get update" >&2 && exit 1; }
+  { echo "APT has no list of Debian's packages: this needs Debian, and apt-get update" >&2 && exit 1; }
 mkdir -p "$dir"/{state/lists/partial,cache/archives/partial,none}
 cd "$dir"
 : >status
@@ -28,8 +28,8 @@ apt-get -qq update
 
 # A meta-package depends on another, or on the kernel itself.
 while next=$(apt-cache show --no-all-versions "$package" | sed -n 's/^Depends: //p' | grep -oEm1 '\blinux-(image|binary)-[0-9][^ ,]*') &&
-	[ "$next" != "$package" ]; do
-	package=$next
+  [ "$next" != "$package" ]; do
+  package=$next
 done
 apt-get -qq download "$package"
 dpkg-deb --fsys-tarfile ./*.deb | tar -x --to-stdout --wildcards "*/$prefix*" >"$prefix.partial"

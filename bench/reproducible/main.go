@@ -8,14 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"example.com/pause/bench/lib/bazel"
 	"example.com/pause/tools/command"
@@ -58,7 +56,6 @@ func main() {
 		}
 		defer func() { err = errors.Join(err, bazel.RemoveAll(site.Dir)) }()
 		m := &matrix{Site: site, ctx: ctx}
-		defer func() { err = errors.Join(err, m.close()) }()
 		return m.all(o, stdout)
 	}
 	c.Main()
@@ -130,10 +127,9 @@ func (m *matrix) all(o options, stdout io.Writer) error {
 // A matrix is one run of this command.
 type matrix struct {
 	bazel.Site
-	ctx     context.Context
-	digest  string // of the first build
-	made    int    // actions that make what is shipped; known from the first row that makes nothing else
-	servers []bazel.Run
+	ctx    context.Context
+	digest string // of the first build
+	made   int    // actions that make what is shipped; known from the first row that makes nothing else
 }
 
 func (m *matrix) firstBase() string { return filepath.Join(m.Dir, "base") }
@@ -151,7 +147,8 @@ func (m *matrix) do(v variation) (counts bazel.Counts, differences []string, err
 	if err != nil {
 		return counts, nil, err
 	}
-	m.servers = append(m.servers, r)
+	// The next row has a server of its own, in its own environment; two at once are one too many for a small machine.
+	defer func() { err = errors.Join(err, r.Shutdown()) }()
 	if counts, err = m.Do(m.ctx, v.name, r); err != nil {
 		return counts, nil, err
 	}
@@ -166,12 +163,7 @@ func (m *matrix) do(v variation) (counts bazel.Counts, differences []string, err
 		m.digest, err = bazel.Digest(bin)
 		return counts, nil, err
 	}
-	if v.base {
-		// Two servers at once are one too many for a small machine.
-		if err := m.end(r.OutputBase); err != nil {
-			return counts, nil, err
-		}
-	} else if m.made == 0 {
+	if !v.base && m.made == 0 {
 		m.made = counts.Executed()
 	}
 	differences = m.judge(v, counts)
@@ -217,7 +209,7 @@ func (m *matrix) prepare(v variation, here string) (bazel.Run, error) {
 		r.Env = append(r.Env, "BAZELW_MODE=sealed", "BAZELW_CACHE="+filepath.Join(here, "sealed"))
 	}
 	if !v.base {
-		return r, m.forget(r.OutputBase)
+		return r, forget(r.OutputBase)
 	}
 	if err := m.Seed(r.OutputBase); err != nil {
 		return r, err
@@ -229,8 +221,9 @@ func (m *matrix) prepare(v variation, here string) (bazel.Run, error) {
 		}
 	}
 	if v.old {
-		if err := age(r.Workspace); err != nil {
-			return r, err
+		out, err := exec.Command("find", r.Workspace, "-type", "f", "-exec", "touch", "--date=1999-12-31T23:59:58Z", "{}", "+").CombinedOutput()
+		if err != nil {
+			return r, fmt.Errorf("touch: %w: %s", err, out)
 		}
 	}
 	if v.user != 0 {
@@ -244,27 +237,13 @@ func (m *matrix) prepare(v variation, here string) (bazel.Run, error) {
 	return r, nil
 }
 
-// forget removes from an output base what the program's and the images' actions made, and ends its server, which has the
-// environment that it was started in.
-func (m *matrix) forget(base string) error {
-	if err := m.end(base); err != nil {
-		return err
-	}
+// forget removes from an output base what the program's and the images' actions made.
+func forget(base string) error {
 	bins, err := filepath.Glob(filepath.Join(base, "execroot", "_main", "bazel-out", "*", "bin"))
 	for _, bin := range bins {
 		err = errors.Join(err, bazel.Forget(bin))
 	}
 	return err
-}
-
-// age gives all files of a folder a date long gone.
-func age(dir string) error {
-	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
-			return err
-		}
-		return os.Chtimes(path, time.Time{}, time.Date(1999, 12, 31, 23, 59, 58, 0, time.UTC))
-	})
 }
 
 // judge says whether as many actions ran as the row is about: one that took its results from a cache shows nothing.
@@ -280,16 +259,13 @@ func (m *matrix) judge(v variation, counts bazel.Counts) []string {
 
 // graph returns the lines of the images' action graph that contain a path of this machine.
 func (m *matrix) graph() ([]string, error) {
-	if err := m.end(m.firstBase()); err != nil {
-		return nil, err
-	}
 	var text bytes.Buffer
 	r := bazel.Run{
 		Workspace: m.Workspace, OutputBase: m.firstBase(), Command: "aquery", Stdout: &text,
 		Args: []string{"--noshow_progress", "--include_file_write_contents", "deps(" + target + ")"},
 	}
-	m.servers = append(m.servers, r)
-	if _, err := m.Do(m.ctx, "action graph", r); err != nil {
+	_, err := m.Do(m.ctx, "action graph", r)
+	if err := errors.Join(err, r.Shutdown()); err != nil {
 		return nil, err
 	}
 	if !strings.Contains(text.String(), "Mnemonic: OCICanonical") {
@@ -301,28 +277,6 @@ func (m *matrix) graph() ([]string, error) {
 	}
 	paths := []string{m.Workspace, home + "/", m.Dir, m.Repositories, sealedCache(), os.TempDir() + "/"}
 	return pathsIn(text.String(), paths), nil
-}
-
-// end ends the server of an output base, if this program started one.
-func (m *matrix) end(base string) error {
-	var errs []error
-	m.servers = slices.DeleteFunc(m.servers, func(r bazel.Run) bool {
-		if r.OutputBase != base {
-			return false
-		}
-		errs = append(errs, r.Shutdown())
-		return true
-	})
-	return errors.Join(errs...)
-}
-
-// close ends every server.
-func (m *matrix) close() error {
-	var errs []error
-	for len(m.servers) > 0 {
-		errs = append(errs, m.end(m.servers[0].OutputBase))
-	}
-	return errors.Join(errs...)
 }
 
 // sealedCache returns where bazelw keeps its sealed roots.

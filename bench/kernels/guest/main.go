@@ -1,5 +1,3 @@
-//go:build linux
-
 // Command guest is the init of a virtual machine: it runs /pause as PID 1 of a namespace, as an engine would, and prints what
 // it saw on the console. Its last line begins with "result:", and then it turns the machine off.
 package main
