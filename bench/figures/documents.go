@@ -60,7 +60,7 @@ func measureBuild() (*contents, error) {
 
 // pasted is what a reader without Bazel pastes to have the image of linux/amd64, and to compare its digest.
 func pasted(image v1.Image) (string, error) {
-	path, err := targets.Locate("PAUSE_LINES")
+	path, err := targets.Locate("PAUSE_TEXT")
 	if err != nil {
 		return "", err
 	}

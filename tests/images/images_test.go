@@ -61,7 +61,7 @@ func golden(t *testing.T, name string) string {
 // The index and each of its images is what was accepted. Each image is small enough, is for the machine that it says, and has
 // in it the program for that and nothing else.
 func TestImages(t *testing.T) {
-	dir := targets.File(t, "PAUSE_IMAGE")
+	dir := targets.File(t, "PAUSE_LAYOUT")
 	read := func(t *testing.T, digest string) []byte {
 		t.Helper()
 		content, err := os.ReadFile(filepath.Join(dir, blob(digest)))
