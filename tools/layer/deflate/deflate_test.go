@@ -101,7 +101,7 @@ func TestBitsAreExact(t *testing.T) {
 		}
 		tokens := whole(data).parse(fixedModel())
 		for kind, b := range map[string]*block{
-			"fixed": fixedBlock(tokens), "Huffman": huffmanBlock(tokens, count(tokens)), "better": huffmanBlock(tokens, count(tokens)).withBetterCodes(nil),
+			"fixed": fixedBlock(tokens), "Huffman": huffmanBlock(tokens, count(tokens)), "better": huffmanBlock(tokens, count(tokens)).withBetterCodes(),
 		} {
 			var w bitWriter
 			b.write(&w, true)
@@ -163,24 +163,6 @@ func TestParseIsCheapest(t *testing.T) {
 	}
 }
 
-// The least of a range is the least of its costs.
-func TestMinima(t *testing.T) {
-	r := rand.New(rand.NewPCG(4, 0))
-	costs := make([]cost, 100)
-	m := newMinima(len(costs))
-	for i := len(costs) - 1; i >= 0; i-- {
-		costs[i] = cost(r.IntN(1000))
-		m.set(i, costs[i])
-	}
-	for first := range costs {
-		for last := first; last < min(first+32, len(costs)); last++ {
-			if got, want := m.min(first, last), slices.Min(costs[first:last+1]); got != want {
-				t.Errorf("from %d to %d: got %d, want %d", first, last, got, want)
-			}
-		}
-	}
-}
-
 // cheapestParse returns what the cheapest parse costs. It tries every length of every match.
 func cheapestParse(data []byte, m *model) cost {
 	toGo := make([]cost, len(data)+1)
@@ -205,7 +187,7 @@ func TestLengthsAreComplete(t *testing.T) {
 	counts := count(whole(noise(700, 100)).parse(fixedModel())).litLen[:]
 	start := huffman(counts, maxLength)
 	for limit := 7; limit <= 9; limit++ {
-		lengths := newLengthSearch(nil, counts, start, limit, minLitLenLengths).lengths(&typicalCLBits)
+		lengths := newLengthSearch(counts, start, limit, minLitLenLengths).lengths(&typicalCLBits)
 		sum := 0
 		for symbol, l := range lengths {
 			if l > 0 {
@@ -219,7 +201,7 @@ func TestLengthsAreComplete(t *testing.T) {
 			t.Errorf("limit %d: the code is not complete: %d of %d", limit, sum, 1<<limit)
 		}
 	}
-	if newLengthSearch(nil, counts, start, 5, minLitLenLengths).lengths(&typicalCLBits) != nil {
+	if newLengthSearch(counts, start, 5, minLitLenLengths).lengths(&typicalCLBits) != nil {
 		t.Error("a hundred symbols cannot have codes of 5 bits")
 	}
 }
@@ -239,10 +221,10 @@ func TestLengthsAreCheapest(t *testing.T) {
 			bits[symbol] = 1 + r.IntN(maxCLLength) + clRuns[symbol].extra
 		}
 		start := huffman(counts, limit)
-		search := newLengthSearch(nil, counts, start, limit, n)
+		search := newLengthSearch(counts, start, limit, n)
 		lengths := search.lengths(&bits)
 		got := cheapestLengths(counts, limit, &bits, func(i, length, _ int) bool { return lengths[i] == length })
-		if spent := int(budget - search.row(n, anyLength)[0]); spent != got {
+		if spent := int(budget - search.row(n, anyLength)[0].left); spent != got {
 			t.Errorf("%d symbols: the search found %d bits, but the lengths take %d", n, spent, got)
 		}
 		// What the first symbols take may differ by an eighth of the code space.

@@ -1,22 +1,15 @@
 package deflate
 
-import (
-	"iter"
-	"slices"
-)
-
 // lengthSearch finds the lengths of a complete prefix code for which the symbols and the header's description of the code
 // together take the fewest bits. Huffman's algorithm minimises what the symbols take, and nothing else.
 //
 // It is dynamic programming over the symbols in order. A state is how many symbols have their length already, the length
 // given last, because copyPrevious repeats it, and how much of the code space is taken: a code is complete if the sum of
-// 2^-length is 1, which is counted in units of 2^-limit. Bits are paid from a budget. The table says for each state how much
-// of the budget is left on the cheapest way to it, and 0 if there is no way, so that a cleared table has no states. The
-// cheapest way itself is not stored: it is found by going back from the end.
+// 2^-length is 1, which is counted in units of 2^-limit.
 type lengthSearch struct {
 	limit    int      // of the lengths
 	prefixes []prefix // by how many symbols
-	table    []int32  // rows of states, see row
+	table    []state  // rows of states, see row
 	width    int      // of a row
 }
 
@@ -25,6 +18,13 @@ type prefix struct {
 	occurrences int // of all of them together
 	unused      int // how many of the last ones, without a gap, do not occur
 	low, high   int // bounds of the code space that they take
+}
+
+// state is the cheapest way to a state. Bits are paid from a budget, so that the zero value is a state that no way leads to.
+type state struct {
+	left      int32 // of the budget
+	n, length uint8 // the last step gave n symbols this length
+	before    uint8 // and followed this length, which may be anyLength
 }
 
 const (
@@ -38,20 +38,15 @@ const (
 const anyLength = maxLength + 1
 
 // newLengthSearch prepares the search for symbols that occur as often as counts says. start has the lengths of a complete
-// code for the same counts. At least least lengths are described. The table uses memory, whatever is in it, if that is large
-// enough (see lengthMemory).
-func newLengthSearch(memory []int32, counts, start []int, limit, least int) *lengthSearch {
+// code for the same counts. At least least lengths are described.
+func newLengthSearch(counts, start []int, limit, least int) *lengthSearch {
 	s := &lengthSearch{limit: limit, prefixes: prefixes(trim(counts, least), start, limit), width: 1}
 	for _, p := range s.prefixes {
 		s.width = max(s.width, p.high-p.low+1)
 	}
-	size := len(s.prefixes) * (limit + 2) * s.width
-	s.table = slices.Grow(memory[:0], size)[:size]
+	s.table = make([]state, len(s.prefixes)*(limit+2)*s.width)
 	return s
 }
-
-// lengthMemory is the size of the table for a literal/length code.
-const lengthMemory = (numLitLen + 1) * (maxLitLenTried + 2) * (2*(1<<maxLitLenTried)/band + 1)
 
 // prefixes returns the prefixes of symbols that occur as often as counts says: of 0 symbols, of 1, and so on.
 func prefixes(counts, start []int, limit int) []prefix {
@@ -79,8 +74,8 @@ func prefixes(counts, start []int, limit int) []prefix {
 }
 
 // row returns the states in which the first i symbols have a length, and length is the last one, by the code space that is
-// taken, from low of the prefix on. With anyLength it has the most that is left for any length.
-func (s *lengthSearch) row(i, length int) []int32 {
+// taken, from low of the prefix on. With anyLength it has the best of all lengths.
+func (s *lengthSearch) row(i, length int) []state {
 	at := (i*(s.limit+2) + min(length, s.limit+1)) * s.width
 	return s.table[at : at+s.width]
 }
@@ -89,124 +84,78 @@ func (s *lengthSearch) row(i, length int) []int32 {
 // for so many symbols.
 func (s *lengthSearch) lengths(bits *clBits) []int {
 	clear(s.table)
-	s.row(0, 0)[0], s.row(0, anyLength)[0] = budget, budget
-	for i := 1; i < len(s.prefixes); i++ {
-		s.fill(i, bits)
+	s.row(0, 0)[0].left, s.row(0, anyLength)[0].left = budget, budget
+	i, row, space := len(s.prefixes)-1, anyLength, 1<<s.limit
+	for n := range i {
+		s.fill(n+1, bits)
 	}
-	if s.row(len(s.prefixes)-1, anyLength)[0] == 0 {
+	if s.row(i, row)[0].left == 0 {
 		return nil
 	}
-	return s.trace(bits)
-}
-
-// fill computes the rows of the first i symbols from those of fewer symbols.
-func (s *lengthSearch) fill(i int, bits *clBits) {
-	for length := range s.limit + 1 {
-		reached := false
-		for step := range s.steps(i, length) {
-			if s.take(step, i, length, bits) {
-				reached = true
-			}
-		}
-		if reached {
-			row := s.row(i, length)
-			most := s.row(i, anyLength)[:len(row)]
-			for at, left := range row {
-				most[at] = max(most[at], left)
-			}
-		}
-	}
-}
-
-// lengthStep gives n symbols the same length, with one symbol of the header.
-type lengthStep struct {
-	n, clSymbol int
-	before      int // the length given last before them; may be anyLength
-}
-
-// steps returns the ways to give length to the last of the first i symbols. Of those that are equally cheap, the one for the
-// most symbols is taken, which comes first. A length of 0 is never copied, because there are other symbols for runs of it.
-func (s *lengthSearch) steps(i, length int) iter.Seq[lengthStep] {
-	return func(yield func(lengthStep) bool) {
-		clSymbols, most, before := []int{copyPrevious}, i, length
-		if length == 0 {
-			clSymbols, most, before = []int{zerosLong, zerosShort}, s.prefixes[i].unused, anyLength
-		}
-		for _, clSymbol := range clSymbols {
-			for n := min(most, clRuns[clSymbol].max); n >= clRuns[clSymbol].min; n-- {
-				if !yield(lengthStep{n, clSymbol, before}) {
-					return
-				}
-			}
-		}
-		if most > 0 {
-			yield(lengthStep{1, length, anyLength})
-		}
-	}
-}
-
-// spends returns how many bits of the budget, and how much of the code space, a step to the first i symbols spends.
-func (s *lengthSearch) spends(step lengthStep, i, length int, bits *clBits) (b int32, space int) {
-	if length > 0 {
-		space = step.n << (s.limit - length)
-	}
-	occurrences := s.prefixes[i].occurrences - s.prefixes[i-step.n].occurrences
-	return int32(bits[step.clSymbol] + length*occurrences), space
-}
-
-// take raises what is left in the states of a row to what the step leaves. It returns false if no state is in reach.
-func (s *lengthSearch) take(step lengthStep, i, length int, bits *clBits) bool {
-	b, space := s.spends(step, i, length, bits)
-	before, after := &s.prefixes[i-step.n], &s.prefixes[i]
-	low, high := max(before.low+space, after.low), min(before.high+space, after.high)
-	if low > high {
-		return false
-	}
-	to := s.row(i, length)[low-after.low : high-after.low+1]
-	from := s.row(i-step.n, step.before)[low-space-before.low:][:len(to)]
-	for at, left := range from {
-		to[at] = max(to[at], left-b)
-	}
-	return true
-}
-
-// trace goes the cheapest way back, and returns the lengths that it gives.
-func (s *lengthSearch) trace(bits *clBits) []int {
-	lengths := make([]int, len(s.prefixes)-1)
-	i, length, space := len(s.prefixes)-1, anyLength, 1<<s.limit
+	// The cheapest way, from its end.
+	lengths := make([]int, i)
 	for i > 0 {
-		length = s.resolve(i, length, space)
-		step := s.stepTo(i, length, space, bits)
-		_, taken := s.spends(step, i, length, bits)
-		for k := i - step.n; k < i; k++ {
-			lengths[k] = length
+		step := s.row(i, row)[space-s.prefixes[i].low]
+		for range step.n {
+			i--
+			lengths[i] = int(step.length)
+			space -= s.space(lengths[i])
 		}
-		i, length, space = i-step.n, step.before, space-taken
+		row = int(step.before)
 	}
 	return lengths
 }
 
-// resolve returns length, or if that is anyLength, the shortest length with which the most is left.
-func (s *lengthSearch) resolve(i, length, space int) int {
-	at := space - s.prefixes[i].low
-	if most := s.row(i, length)[at]; length == anyLength {
-		for length = 0; s.row(i, length)[at] != most; {
-			length++
-		}
+// space is how much of the code space a symbol with the length takes.
+func (s *lengthSearch) space(length int) int {
+	if length == 0 {
+		return 0
 	}
-	return length
+	return 1 << (s.limit - length)
 }
 
-// stepTo returns the step that leaves what is left in a state.
-func (s *lengthSearch) stepTo(i, length, space int, bits *clBits) lengthStep {
-	left := s.row(i, length)[space-s.prefixes[i].low]
-	for step := range s.steps(i, length) {
-		b, taken := s.spends(step, i, length, bits)
-		before := s.prefixes[i-step.n]
-		at := space - taken - before.low
-		if at >= 0 && at <= before.high-before.low && s.row(i-step.n, step.before)[at]-b == left {
-			return step
+// fill computes the rows of the first i symbols from those of fewer symbols. Of steps that are equally cheap, it takes the
+// first, which is for the most symbols. A length of 0 is never copied, because there are other symbols for runs of it.
+func (s *lengthSearch) fill(i int, bits *clBits) {
+	for length := range s.limit + 1 {
+		repeat := func(clSymbol, most, before int) {
+			for n := min(most, clRuns[clSymbol].max); n >= clRuns[clSymbol].min; n-- {
+				s.take(i, n, length, before, bits[clSymbol])
+			}
+		}
+		if length > 0 {
+			repeat(copyPrevious, i, length)
+		} else {
+			repeat(zerosLong, s.prefixes[i].unused, anyLength)
+			repeat(zerosShort, s.prefixes[i].unused, anyLength)
+		}
+		if length > 0 || s.prefixes[i].unused > 0 {
+			s.take(i, 1, length, anyLength, bits[length])
+		}
+		best := s.row(i, anyLength)
+		for at, state := range s.row(i, length) {
+			if state.left > best[at].left {
+				best[at] = state
+			}
 		}
 	}
-	panic("no step leads to a state that is in reach")
+}
+
+// take puts, into a row of the first i symbols, the step that gives the last n of them a length, wherever it is the cheapest way
+// so far. The header's symbol for it takes clBits.
+func (s *lengthSearch) take(i, n, length, before, clBits int) {
+	from, to := &s.prefixes[i-n], &s.prefixes[i]
+	space := n * s.space(length)
+	low, high := max(from.low+space, to.low), min(from.high+space, to.high)
+	if low > high {
+		return
+	}
+	bits := int32(clBits + length*(to.occurrences-from.occurrences))
+	states := s.row(i, length)[low-to.low : high-to.low+1]
+	step := state{n: uint8(n), length: uint8(length), before: uint8(before)}
+	for at, start := range s.row(i-n, before)[low-space-from.low:][:len(states)] {
+		if step.left = start.left - bits; step.left > states[at].left {
+			states[at] = step
+		}
+	}
 }

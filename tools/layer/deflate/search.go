@@ -18,12 +18,11 @@ type search struct {
 	leastHuffman int                // bits of the best block with Huffman's codes
 	seen         map[histogram]bool // of the blocks so far; another one with the same counts leads to nothing else
 	rand         uint64             // state of random
-	memory       []int32            // for newLengthSearch
 }
 
 func newSearch(p *parser) *search {
 	return &search{
-		parser: p, leastHuffman: math.MaxInt, seen: map[histogram]bool{}, rand: 1, memory: make([]int32, lengthMemory),
+		parser: p, leastHuffman: math.MaxInt, seen: map[histogram]bool{}, rand: 1,
 	}
 }
 
@@ -55,7 +54,7 @@ func (s *search) descend(m *model) {
 		b := huffmanBlock(tokens, counts)
 		s.leastHuffman = min(s.leastHuffman, b.bits)
 		if b.bits < s.leastHuffman+slack {
-			b = b.withBetterCodes(s.memory)
+			b = b.withBetterCodes()
 		}
 		if s.best == nil || b.bits < s.best.bits {
 			s.best = b
@@ -108,7 +107,7 @@ func modelOf(litLen, dist []int, missing cost) *model {
 }
 
 // fixedModel prices symbols by the fixed codes.
-func fixedModel() *model { return modelOf(fixedLitLen[:], fixedDist[:], never) }
+func fixedModel() *model { return modelOf(fixedLitLen, fixedDist, never) }
 
 // entropy prices symbols by how often they occur, with fractions of bits.
 func entropy(h *histogram) *model {

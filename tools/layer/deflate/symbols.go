@@ -1,6 +1,9 @@
 package deflate
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // The two alphabets of RFC 1951, section 3.2.5. The literal/length alphabet has the bytes, the symbol that ends a block, and
 // the lengths of matches.
@@ -50,29 +53,13 @@ func distSymbol(dist int) (symbol, value int) {
 // distExtra is how many extra bits follow a distance symbol.
 func distExtra(symbol int) int { return max(0, symbol/2-1) }
 
-// fixedLitLen and fixedDist are those of FixedLengths.
-var fixedLitLen, fixedDist = FixedLengths()
-
-// FixedLengths returns the lengths, in bits, of the fixed codes (RFC 1951, section 3.2.6): for each literal/length symbol,
-// and for each distance symbol. The last two symbols of either never occur, but take part in the code.
-func FixedLengths() (literals [numLitLen + 2]int, distances [numDist + 2]int) {
-	for i := range literals {
-		switch {
-		case i < 144:
-			literals[i] = 8
-		case i < 256:
-			literals[i] = 9
-		case i < 280:
-			literals[i] = 7
-		default:
-			literals[i] = 8
-		}
-	}
-	for i := range distances {
-		distances[i] = 5
-	}
-	return literals, distances
-}
+// The lengths, in bits, of the fixed codes (RFC 1951, section 3.2.6). The last two symbols of either never occur, but take part in
+// the code.
+var (
+	fixedLitLen = slices.Concat(
+		slices.Repeat([]int{8}, 144), slices.Repeat([]int{9}, 112), slices.Repeat([]int{7}, 24), slices.Repeat([]int{8}, 8))
+	fixedDist = slices.Repeat([]int{5}, numDist+2)
+)
 
 // histogram counts how often each symbol occurs in a block.
 type histogram struct {
