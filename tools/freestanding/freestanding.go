@@ -30,9 +30,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"example.com/pause/tools/freestanding/arch"
-	"example.com/pause/tools/freestanding/elfpack"
 )
 
 // Release is the one release of Go whose tools build such programs: the tricks depend on the inside of cmd/link. Every SDK
@@ -54,7 +51,7 @@ const Tag = "freestanding"
 // Config says what to build.
 type Config struct {
 	SDK     string   // Root of a Go SDK of Release: the folder with pkg/tool.
-	GOARCH  string   // Architecture of the program, as Go names it; one of arch.Names.
+	GOARCH  string   // Architecture of the program, as Go names it; one of Architectures.
 	Program string   // Name of the program: 1 to 64 characters of printable ASCII, no blanks.
 	Version string   // Version of the program: 1 to 20 such characters. The text is name, blank, version, line end.
 	Srcs    []string // Go and assembly files. File names and build constraints choose: GOARCH, Linux, Release, Tag.
@@ -75,7 +72,7 @@ var (
 	linkFlags = []string{
 		"-importcfg", os.DevNull, // trick "hidden runtime": nothing can be imported, so nothing is.
 		"-E", "main.entry", // Start in the assembly, not in the runtime's _rt0.
-		"-w", // No DWARF, which would need the runtime's types. The symbols stay: elfpack judges by them.
+		"-w", // No DWARF, which would need the runtime's types. The symbols stay: pack judges by them.
 		"-buildid=",
 		"-B", "none",
 	}
@@ -83,22 +80,22 @@ var (
 
 // Build builds the program and returns its ELF file.
 func Build(c Config) (program []byte, err error) {
-	linked, err := Link(c)
+	linked, err := link(c)
 	if err != nil {
 		return nil, err
 	}
-	program, err = elfpack.Pack(linked)
+	program, err = pack(arches[c.GOARCH], linked)
 	if err != nil {
 		return nil, explain(err)
 	}
 	return program, nil
 }
 
-// Link builds the program as far as cmd/link brings it and returns that ELF file: what elfpack.Pack takes.
-func Link(c Config) (linked []byte, err error) {
-	a, ok := arch.Get(c.GOARCH)
+// link builds the program as far as cmd/link brings it and returns that ELF file: what pack takes.
+func link(c Config) (linked []byte, err error) {
+	a, ok := arches[c.GOARCH]
 	if !ok {
-		return nil, fmt.Errorf("unknown architecture %q; choose one of %s", c.GOARCH, strings.Join(arch.Names(), ", "))
+		return nil, fmt.Errorf("unknown architecture %q; choose one of %s", c.GOARCH, strings.Join(Architectures(), ", "))
 	}
 	if err := cmp.Or(checkWord("program", c.Program, maxProgram), checkWord("version", c.Version, maxVersion)); err != nil {
 		return nil, err
@@ -196,7 +193,7 @@ func choose(c Config) (gofiles []string, asm string, err error) {
 
 // builder runs the tools in a folder of its own.
 type builder struct {
-	arch             arch.Arch
+	arch             arch
 	goarch, sdk, dir string
 }
 
@@ -236,9 +233,9 @@ func (b builder) link(text string, gofiles []string, asm string) ([]byte, error)
 		return nil, err
 	}
 
-	address := elfpack.TextAddress(b.arch.Class)
+	address := textAddress(b.arch.class)
 	err := b.run("link", linkFlags, "-T", "0x"+strconv.FormatUint(address, 16),
-		"-funcalign", strconv.Itoa(b.arch.FuncAlign), "-o", "linked", "main.a")
+		"-funcalign", strconv.Itoa(b.arch.funcAlign), "-o", "linked", "main.a")
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -250,7 +247,7 @@ func (b builder) run(name string, flags []string, args ...string) error {
 	cmd := tool(b.sdk, name, slices.Concat(flags, args)...)
 	cmd.Dir = b.dir
 	cmd.Env = append(cmd.Env, "GOOS=linux", "GOARCH="+b.goarch, "GOROOT="+b.sdk, "TMPDIR="+b.dir)
-	cmd.Env = append(cmd.Env, b.arch.Env...)
+	cmd.Env = append(cmd.Env, b.arch.env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		// What comes before the usage text says which flag is not known.
@@ -274,7 +271,7 @@ func tool(sdk, name string, args ...string) *exec.Cmd {
 // versionHeader returns version.h: text as the bytes of assembly, in whole instructions.
 func (b builder) versionHeader(text string) string {
 	size := 4
-	if b.arch.Directive == "BYTE" {
+	if b.arch.directive == "BYTE" {
 		size = 1
 	}
 	padded := []byte(text)
@@ -285,9 +282,9 @@ func (b builder) versionHeader(text string) string {
 	for i := 0; i < len(padded); i += size {
 		value := uint32(padded[i])
 		if size == 4 {
-			value = b.arch.ByteOrder().Uint32(padded[i:])
+			value = b.arch.byteOrder().Uint32(padded[i:])
 		}
-		units = append(units, fmt.Sprintf("%s $%#x", b.arch.Directive, value))
+		units = append(units, fmt.Sprintf("%s $%#x", b.arch.directive, value))
 	}
 	return fmt.Sprintf("#define VERSION %s\n#define VERSION_WORDS %d\n", strings.Join(units, "; "), (len(text)+3)/4)
 }
@@ -307,17 +304,17 @@ var moduledata uintptr = 4096
 
 // linkerAssembly is trick "kept function": nothing refers to main.next, because it is entered by falling through into it. What
 // cmd/link keeps whatever happens is runtime.unreachableMethod; here that is a word of data that refers to main.next.
-// elfpack leaves the word out.
+// pack leaves the word out.
 func (b builder) linkerAssembly() string {
 	abi := ""
-	if b.arch.RegisterABI {
+	if b.arch.registerABI {
 		abi = "<ABIInternal>"
 	}
 	return fmt.Sprintf(`#include "textflag.h"
 
 DATA runtime·unreachableMethod(SB)/%[1]d, $main·next%[2]s(SB)
 GLOBL runtime·unreachableMethod(SB), RODATA|NOPTR, $%[1]d
-`, b.arch.PointerSize(), abi)
+`, b.arch.pointerSize(), abi)
 }
 
 // archive puts objects into a Go archive, in front of the compiler's: trick "falling through". The linker keeps the order, so

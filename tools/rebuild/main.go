@@ -7,14 +7,24 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strings"
 
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/command/stage"
+	"example.com/pause/tools/freestanding"
+	"example.com/pause/tools/layer"
 )
 
 func main() { newCommand().Main() }
@@ -44,15 +54,9 @@ func newCommand() *command.Command {
 			*sdk = strings.TrimSpace(string(out))
 		}
 		var differ []string
-		rebuild := func(dir string) error {
-			return Run(ctx, *source, *sdk, dir, func(r Result) {
-				verdict := "same"
-				if r.Digest != r.Golden {
-					verdict = "DIFFERS"
-					differ = append(differ, r.Name)
-				}
-				fmt.Fprintf(stdout, "%-8s%-22s%s\n", verdict, r.Name, r.Digest)
-			})
+		rebuild := func(dir string) (err error) {
+			differ, err = build(ctx, *source, *sdk, dir, stdout)
+			return err
 		}
 		var err error
 		if *output == "" {
@@ -66,4 +70,185 @@ func newCommand() *command.Command {
 		return err
 	}
 	return c
+}
+
+// document is a JSON object; encoding/json writes its members in the order of their names, which is the canonical form.
+type document = map[string]any
+
+// platform is what an image runs on, by its OCI names, which are also Go's.
+type platform struct {
+	Architecture string `json:"architecture"`
+	OS           string `json:"os"`
+	Variant      string `json:"variant,omitempty"`
+}
+
+// blobs are contents by their digests.
+type blobs map[string][]byte
+
+// build builds every image and the index from the sources in folder source with the Go SDK in folder sdk (a GOROOT), prints a
+// line for each, and returns the names of those that differ from their golden files: pause_linux_amd64, say, and pause for the
+// index. With an output, it leaves an OCI layout for each in the folder of its name there. The images are in the order of the
+// index, which is last. When ctx ends, it stops after the image that it is at.
+func build(ctx context.Context, source, sdk, output string, stdout io.Writer) (differ []string, err error) {
+	if err := checkSDK(source, sdk); err != nil {
+		return nil, err
+	}
+	var sources []string // those of all architectures, as //pause:srcs has them
+	for _, pattern := range []string{"*.go", "*.s"} {
+		files, _ := filepath.Glob(filepath.Join(source, "pause", pattern)) // such a pattern is no error
+		sources = append(sources, files...)
+	}
+	_, index, err := golden(source, "pause")
+	if err != nil {
+		return nil, err
+	}
+	finish := func(name string, root document, all blobs) error {
+		want, _, err := golden(source, name)
+		if err == nil && output != "" {
+			err = write(filepath.Join(output, name), root, all)
+		}
+		if err != nil {
+			return err
+		}
+		verdict := "same"
+		if root["digest"] != want {
+			verdict = "DIFFERS"
+			differ = append(differ, name)
+		}
+		fmt.Fprintf(stdout, "%-8s%-22s%s\n", verdict, name, root["digest"])
+		return nil
+	}
+	all := blobs{}
+	var manifests []document
+	for _, m := range index.Manifests {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		name := "pause_" + m.Platform.OS + "_" + m.Platform.Architecture
+		program, err := freestanding.Build(freestanding.Config{
+			SDK: sdk, GOARCH: m.Platform.Architecture, Program: "pause",
+			Version: index.Annotations["org.opencontainers.image.version"], Srcs: sources,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		image := blobs{}
+		root, err := buildImage(image, m.Platform, program)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if err := finish(name, root, image); err != nil {
+			return nil, err
+		}
+		maps.Copy(all, image)
+		root["platform"] = m.Platform
+		manifests = append(manifests, root)
+	}
+	err = finish("pause", all.document("application/vnd.oci.image.index.v1+json", document{
+		"annotations": index.Annotations, "manifests": manifests,
+		"mediaType": "application/vnd.oci.image.index.v1+json", "schemaVersion": 2,
+	}), all)
+	return differ, err
+}
+
+// buildImage adds an image of the program to b, and returns the descriptor of its manifest.
+func buildImage(b blobs, p platform, program []byte) (document, error) {
+	archive, err := layer.Tar("pause", program)
+	if err != nil {
+		return nil, err
+	}
+	config := document{
+		"architecture": p.Architecture,
+		"config":       document{"Entrypoint": []string{"/pause"}, "User": "65535:65535"},
+		"os":           p.OS,
+		"rootfs":       document{"diff_ids": []string{digest(archive)}, "type": "layers"},
+	}
+	if p.Variant != "" {
+		config["variant"] = p.Variant
+	}
+	return b.document("application/vnd.oci.image.manifest.v1+json", document{
+		"config":    b.document("application/vnd.oci.image.config.v1+json", config),
+		"layers":    []document{b.add("application/vnd.oci.image.layer.v1.tar+gzip", layer.Gzip(archive))},
+		"mediaType": "application/vnd.oci.image.manifest.v1+json", "schemaVersion": 2,
+	}), nil
+}
+
+func digest(content []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(content)) }
+
+// add adds content and returns its descriptor.
+func (b blobs) add(mediaType string, content []byte) document {
+	b[digest(content)] = content
+	return document{"digest": digest(content), "mediaType": mediaType, "size": len(content)}
+}
+
+// document adds doc, whose values can all be written, and returns its descriptor.
+func (b blobs) document(mediaType string, doc document) document {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(doc); err != nil {
+		panic(err)
+	}
+	return b.add(mediaType, bytes.TrimSpace(out.Bytes()))
+}
+
+// write writes the OCI layout of root, a descriptor, into the new folder dir.
+func write(dir string, root document, all blobs) error {
+	files := map[string][]byte{"oci-layout": []byte(`{"imageLayoutVersion":"1.0.0"}`)}
+	top := blobs{}
+	d := top.document("", document{"manifests": []document{root}, "schemaVersion": 2})
+	files["index.json"] = top[d["digest"].(string)]
+	for digest, content := range all {
+		files["blobs/"+strings.Replace(digest, ":", "/", 1)] = content
+	}
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, content, 0o644)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// index is what a golden file says about an index.
+type index struct {
+	Annotations map[string]string
+	Manifests   []struct{ Platform platform }
+}
+
+// golden reads a golden file: the digest, and the first document.
+func golden(source, name string) (digest string, doc index, err error) {
+	path := filepath.Join(source, "images", "digests", name+".txt")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", doc, err
+	}
+	digest, rest, _ := strings.Cut(string(content), "\n")
+	_, rest, _ = strings.Cut(rest, "{")
+	if err := json.NewDecoder(strings.NewReader("{" + rest)).Decode(&doc); err != nil {
+		return "", doc, fmt.Errorf("%s is not a golden file: %w; ./bazelw run //images:update_digests writes it", path, err)
+	}
+	return digest, doc, nil
+}
+
+// checkSDK returns an error unless sdk is the GOROOT of exactly the Go version that source's go.mod pins: the compiler and
+// the linker are part of the program, and another version makes other bytes.
+func checkSDK(source, sdk string) error {
+	mod, err := os.ReadFile(filepath.Join(source, "go.mod"))
+	if err != nil {
+		return fmt.Errorf("%w; give --source the folder of a checkout", err)
+	}
+	link := filepath.Join(sdk, "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH, "link")
+	out, err := exec.Command(link, "-V").Output()
+	if err != nil {
+		return fmt.Errorf("%s is not the GOROOT of a Go SDK that runs here (%w); give --sdk the folder that `go env GOROOT` prints", sdk, err)
+	}
+	_, rest, _ := strings.Cut(string(mod), "\ngo ")
+	version, _, _ := strings.Cut(rest, "\n")
+	// "link version go1.26.8", and perhaps " X:experiments".
+	if got := strings.TrimPrefix(strings.TrimSpace(string(out)), "link version "); got != "go"+version {
+		return fmt.Errorf("the linker in %s says it is of %s, and go.mod pins go%s; run GOTOOLCHAIN=go%s go run ./tools/rebuild, or give --sdk its GOROOT",
+			sdk, got, version, version)
+	}
+	return nil
 }

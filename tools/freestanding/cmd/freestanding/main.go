@@ -10,7 +10,6 @@ import (
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/command/stage"
 	"example.com/pause/tools/freestanding"
-	"example.com/pause/tools/freestanding/arch"
 )
 
 func main() { newCommand().Main() }
@@ -29,7 +28,7 @@ func newCommand() *command.Command {
 	}
 	var config freestanding.Config
 	c.Flags.StringVar(&config.SDK, "sdk", "", "root `folder` of the Go SDK to build with, which `go env GOROOT` prints")
-	c.Flags.StringVar(&config.GOARCH, "goarch", "", "`architecture` of the program: "+strings.Join(arch.Names(), ", "))
+	c.Flags.StringVar(&config.GOARCH, "goarch", "", "`architecture` of the program: "+strings.Join(freestanding.Architectures(), ", "))
 	c.Flags.StringVar(&config.Program, "program", "", "`name` of the program, as it calls itself: printable ASCII")
 	c.Flags.StringVar(&config.Version, "version", freestanding.DefaultVersion, "`version` of the program: printable ASCII")
 	output := c.Flags.String("output", "", "`file` to write")

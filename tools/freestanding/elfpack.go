@@ -1,17 +1,4 @@
-// Package elfpack turns a freestanding program that cmd/link has linked into the tightest ELF executable that conforms:
-// the ELF header, two program headers, the code, and nothing else. There are no sections and no padding.
-//
-//	0          ELF header: 64 bytes, or 52 in the class of 32 bits
-//	64, 52     PT_LOAD: the whole file, readable and executable, not writable
-//	120, 84    PT_GNU_STACK: a stack that is not executable
-//	176, 116   the code
-//
-// The code is not moved: the linker has to have placed it at TextAddress, where it is in the packed file too. So it need
-// not be position independent, and every address in it that leads to itself is right.
-//
-// What would need more than that is refused: data of its own, constants outside its code, relocations, dynamic linking,
-// functions of the Go runtime. See the gABI (https://gabi.xinuos.com) for the format.
-package elfpack
+package freestanding
 
 import (
 	"bytes"
@@ -20,11 +7,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
-
-	"example.com/pause/tools/freestanding/arch"
 )
 
 const (
@@ -39,25 +23,41 @@ const (
 	maxPad = 15
 )
 
-// TextAddress returns the address to link the code at (cmd/link -T).
-func TextAddress(class elf.Class) uint64 {
+// textAddress returns the address to link the code at (cmd/link -T).
+func textAddress(class elf.Class) uint64 {
 	if class == elf.ELFCLASS32 {
 		return base + header32
 	}
 	return base + header64
 }
 
-// Pack returns the packed executable of linked, the contents of a file that cmd/link wrote. It does not change linked.
+// pack returns the tightest ELF executable that conforms, for a program that cmd/link has linked: the ELF header, two program
+// headers, the code, and nothing else. There are no sections and no padding.
+//
+//	0          ELF header: 64 bytes, or 52 in the class of 32 bits
+//	64, 52     PT_LOAD: the whole file, readable and executable, not writable
+//	120, 84    PT_GNU_STACK: a stack that is not executable
+//	176, 116   the code
+//
+// The code is not moved: the linker has to have placed it at textAddress, where it is in the packed file too. So it need
+// not be position independent, and every address in it that leads to itself is right.
 //
 // It wants the symbols main.entry, where the program starts, and main.next, right behind it, which main.entry runs on
-// into. An error says which symbol, section or field was not accepted, and why.
-func Pack(linked []byte) ([]byte, error) {
-	f, page, flags, err := open(linked)
+// into. What would need more than that is refused: data of its own, constants outside its code, relocations, dynamic linking,
+// functions of the Go runtime. An error says which symbol, section or field was not accepted, and why. See the gABI
+// (https://gabi.xinuos.com) for the format.
+//
+// linked is the contents of the file for architecture a. Its number of program headers is set to 0.
+func pack(a arch, linked []byte) ([]byte, error) {
+	f, flags, err := open(a, linked)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSections(f); err != nil {
-		return nil, err
+	// Whatever needs a loader has a section of another name: .rela, .dynamic, .interp, .tbss.
+	for _, s := range f.Sections {
+		if !slices.Contains(linkerSections, s.Name) {
+			return nil, fmt.Errorf("section %s (%v) is none of those that cmd/link gives a freestanding program", s.Name, s.Flags)
+		}
 	}
 	symbols, err := f.Symbols()
 	if err != nil {
@@ -70,52 +70,29 @@ func Pack(linked []byte) ([]byte, error) {
 	if err := checkData(f, symbols); err != nil {
 		return nil, err
 	}
-	return write(f, page, flags, code)
+	return write(f, a.pageSize, flags, code)
 }
 
-// open parses linked as far as headers go. It returns the page size of its architecture too, and its e_flags, which
-// debug/elf leaves out.
-func open(linked []byte) (f *elf.File, page uint64, flags uint32, err error) {
-	const phnum32, phnum64, flags32, flags64, size32, size64 = 44, 56, 36, 48, 52, 64
-	if len(linked) < size64 {
-		return nil, 0, 0, fmt.Errorf("no ELF file: %d bytes are less than a header", len(linked))
-	}
+// open parses linked as far as headers go. It returns its e_flags too, which debug/elf leaves out.
+func open(a arch, linked []byte) (f *elf.File, flags uint32, err error) {
+	const phnum32, phnum64, flags32, flags64 = 44, 56, 36, 48
 	// cmd/link writes wrong program headers if the code does not begin with a page, and debug/elf rightly refuses them. They
 	// are not needed: sections and symbols say it all. So hide them.
-	head := slices.Clone(linked[:size64])
-	class := elf.Class(head[elf.EI_CLASS])
 	at, flagsAt := phnum64, flags64
-	if class == elf.ELFCLASS32 {
+	if a.class == elf.ELFCLASS32 {
 		at, flagsAt = phnum32, flags32
 	}
-	head[at], head[at+1] = 0, 0
-	f, err = elf.NewFile(&patched{head, bytes.NewReader(linked)})
-	if err != nil {
-		return nil, 0, 0, fmt.Errorf("no ELF file that debug/elf reads: %w", err)
-	}
-	a, ok := arch.Of(f.FileHeader)
+	linked[at], linked[at+1] = 0, 0
+	f, err = elf.NewFile(bytes.NewReader(linked))
 	switch {
-	case !ok:
-		return nil, 0, 0, fmt.Errorf("no architecture is known for %v, %v, %v", f.Machine, f.Class, f.Data)
+	case err != nil:
+		return nil, 0, fmt.Errorf("no ELF file that debug/elf reads: %w", err)
+	case f.Machine != a.machine || f.Class != a.class || f.Data != a.data:
+		return nil, 0, fmt.Errorf("a file for %v, %v, %v; want %v, %v, %v", f.Machine, f.Class, f.Data, a.machine, a.class, a.data)
 	case f.Type != elf.ET_EXEC:
-		return nil, 0, 0, fmt.Errorf("a file of type %v; only an executable at a fixed address, ET_EXEC, can be packed", f.Type)
+		return nil, 0, fmt.Errorf("a file of type %v; only an executable at a fixed address, ET_EXEC, can be packed", f.Type)
 	}
-	return f, a.PageSize, f.ByteOrder.Uint32(head[flagsAt:]), nil
-}
-
-// patched reads a file whose beginning is another.
-type patched struct {
-	head []byte
-	file *bytes.Reader
-}
-
-// ReadAt implements io.ReaderAt.
-func (p *patched) ReadAt(b []byte, offset int64) (int, error) {
-	n, err := p.file.ReadAt(b, offset)
-	if offset >= 0 && offset < int64(len(p.head)) {
-		copy(b[:n], p.head[offset:])
-	}
-	return n, err
+	return f, f.ByteOrder.Uint32(linked[flagsAt:]), nil
 }
 
 // linkerSections are what cmd/link puts into every program. .text is the code; only the linker's own symbols may be in the
@@ -125,26 +102,6 @@ var linkerSections = []string{
 	".noptrdata", ".data", ".bss", ".noptrbss", ".symtab", ".strtab", ".shstrtab",
 }
 
-// checkSections refuses every section that is not one of cmd/link's, and those that would have to be unpacked: they could
-// be larger than memory.
-func checkSections(f *elf.File) error {
-	for _, s := range f.Sections {
-		switch {
-		case s.Type == elf.SHT_REL || s.Type == elf.SHT_RELA:
-			return fmt.Errorf("section %s: relocations are left; only what is linked for good can be packed", s.Name)
-		case s.Type == elf.SHT_DYNAMIC || s.Name == ".interp":
-			return fmt.Errorf("section %s: dynamic linking needs a loader; link statically", s.Name)
-		case s.Flags&elf.SHF_COMPRESSED != 0:
-			return fmt.Errorf("section %s is compressed", s.Name)
-		case s.Flags&elf.SHF_TLS != 0:
-			return fmt.Errorf("section %s: there is no thread-local storage without a runtime", s.Name)
-		case !slices.Contains(linkerSections, s.Name):
-			return fmt.Errorf("section %s (%v) is none of those that cmd/link gives a freestanding program", s.Name, s.Flags)
-		}
-	}
-	return nil
-}
-
 // linkerSymbols are what cmd/link puts into every program besides its code, if it is empty too. Nothing of it is packed.
 var linkerSymbols = []string{
 	"go:buildinfo", "go:buildinfo.ref", "go:fipsinfo", "go:func.*", "go:main.inittasks",
@@ -152,7 +109,7 @@ var linkerSymbols = []string{
 	"go:noptrdatafipsstart", "go:noptrdatafipsend", "go:datafipsstart", "go:datafipsend",
 	"local.moduledata", "runtime.findfunctab", "runtime.gcdata", "runtime.gcbss", "runtime.lastmoduledatap",
 	"runtime.textsectionmap", "runtime.pclntab", "runtime.epclntab",
-	"runtime.unreachableMethod", // A word that keeps main.next; package freestanding explains.
+	"runtime.unreachableMethod", // A word that keeps main.next; linkerAssembly explains.
 }
 
 // findCode returns the functions of the program, which follow each other in .text.
@@ -161,7 +118,7 @@ func findCode(f *elf.File, symbols []elf.Symbol) ([]byte, error) {
 	if text == nil || text.Type != elf.SHT_PROGBITS {
 		return nil, errors.New("section .text, the code, is missing")
 	}
-	if want := TextAddress(f.Class); text.Addr != want {
+	if want := textAddress(f.Class); text.Addr != want {
 		return nil, fmt.Errorf("section .text is not linked for its place: it is at %#x; link with -T %#x", text.Addr, want)
 	}
 	var functions []elf.Symbol
@@ -182,7 +139,7 @@ func findCode(f *elf.File, symbols []elf.Symbol) ([]byte, error) {
 		if s.Value < end || s.Value-end > maxPad {
 			return nil, fmt.Errorf("symbol %s begins at %#x, but the code before it ends at %#x", s.Name, s.Value, end)
 		}
-		if s.Size > text.FileSize || s.Value+s.Size > text.Addr+text.FileSize {
+		if s.Value+s.Size > text.Addr+text.FileSize {
 			return nil, fmt.Errorf("symbol %s is not all in section .text", s.Name)
 		}
 		end = s.Value + s.Size
@@ -279,48 +236,43 @@ func checkCovered(section *elf.Section, symbols []elf.Symbol) error {
 //
 // It has no section headers, but e_shentsize says how large one would be: the linkers write it so, and ClamAV calls a program
 // broken that has another size there, 0 too. The kernel does not read it.
-func write(f *elf.File, page uint64, flags uint32, code []byte) ([]byte, error) {
+func write(f *elf.File, page uint64, flags uint32, code []byte) (out []byte, err error) {
 	ident := [elf.EI_NIDENT]byte{
 		0x7f, 'E', 'L', 'F',
 		elf.EI_CLASS: byte(f.Class), elf.EI_DATA: byte(f.Data), elf.EI_VERSION: byte(elf.EV_CURRENT),
 	}
-	var headers []any
 	if f.Class == elf.ELFCLASS32 {
-		size := header32 + uint64(len(code))
-		if size > math.MaxInt32 || f.Entry > math.MaxUint32 {
-			return nil, errors.New("the code is too large for the class of 32 bits")
-		}
-		headers = []any{
-			&elf.Header32{
+		size := uint32(header32 + len(code))
+		out, err = binary.Append(nil, f.ByteOrder, struct {
+			elf.Header32
+			Load, Stack elf.Prog32
+		}{
+			elf.Header32{
 				Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(f.Machine), Version: uint32(elf.EV_CURRENT),
 				Entry: uint32(f.Entry), Phoff: 52, Flags: flags, Ehsize: 52, Phentsize: 32, Phnum: 2, Shentsize: 40,
 			},
-			&elf.Prog32{
-				Type: uint32(elf.PT_LOAD), Vaddr: base, Paddr: base, Filesz: uint32(size), Memsz: uint32(size),
+			elf.Prog32{
+				Type: uint32(elf.PT_LOAD), Vaddr: base, Paddr: base, Filesz: size, Memsz: size,
 				Flags: uint32(elf.PF_R | elf.PF_X), Align: uint32(page),
 			},
-			&elf.Prog32{Type: uint32(elf.PT_GNU_STACK), Flags: uint32(elf.PF_R | elf.PF_W), Align: 4},
-		}
+			elf.Prog32{Type: uint32(elf.PT_GNU_STACK), Flags: uint32(elf.PF_R | elf.PF_W), Align: 4},
+		})
 	} else {
-		size := header64 + uint64(len(code))
-		headers = []any{
-			&elf.Header64{
+		size := uint64(header64 + len(code))
+		out, err = binary.Append(nil, f.ByteOrder, struct {
+			elf.Header64
+			Load, Stack elf.Prog64
+		}{
+			elf.Header64{
 				Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(f.Machine), Version: uint32(elf.EV_CURRENT),
 				Entry: f.Entry, Phoff: 64, Flags: flags, Ehsize: 64, Phentsize: 56, Phnum: 2, Shentsize: 64,
 			},
-			&elf.Prog64{
+			elf.Prog64{
 				Type: uint32(elf.PT_LOAD), Vaddr: base, Paddr: base, Filesz: size, Memsz: size,
 				Flags: uint32(elf.PF_R | elf.PF_X), Align: page,
 			},
-			&elf.Prog64{Type: uint32(elf.PT_GNU_STACK), Flags: uint32(elf.PF_R | elf.PF_W), Align: 8},
-		}
+			elf.Prog64{Type: uint32(elf.PT_GNU_STACK), Flags: uint32(elf.PF_R | elf.PF_W), Align: 8},
+		})
 	}
-	var out []byte
-	for _, header := range headers {
-		var err error
-		if out, err = binary.Append(out, f.ByteOrder, header); err != nil {
-			return nil, err
-		}
-	}
-	return append(out, code...), nil
+	return append(out, code...), err
 }
