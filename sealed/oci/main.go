@@ -63,7 +63,11 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
-		return stage.File(*output, func(f *os.File) error { return i.Archive(f, tags) })
+		content, err := i.Archive(tags)
+		if err != nil {
+			return err
+		}
+		return stage.Write(*output, content, 0o644)
 	}
 	return fmt.Errorf("unknown command %q; want image, index or archive", args[0])
 }

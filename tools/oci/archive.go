@@ -3,9 +3,9 @@ package oci
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"fmt"
-	"io"
 	"regexp"
 	"strings"
 
@@ -15,17 +15,17 @@ import (
 // reference matches a reference with a tag: REGISTRY/NAME:TAG or NAME:TAG (distribution-spec, "Pulling manifests").
 var reference = regexp.MustCompile(`^(?:([A-Za-z0-9.-]+(?::[0-9]+)?)/)?([a-z0-9]+(?:(?:[._]|__|-+|/)[a-z0-9]+)*):\w[\w.-]{0,127}$`)
 
-// Archive writes the image or index to w as an OCI layout in a tar archive, with the manifest.json that `docker save` writes, for
+// Archive returns the image or index as an OCI layout in a tar archive, with the manifest.json that `docker save` writes, for
 // engines that know no OCI layouts: `podman load`, `ctr image import`, `docker load` and `skopeo copy oci-archive:` read it.
 // repoTags are references such as pause:1.0.0 to call it by. manifest.json has no indexes, so there the images of an index are
 // called by their architectures: pause:1.0.0-arm64, pause:1.0.0-arm-v7. The bytes depend on the arguments alone: USTAR, owner
 // 0, mode 0644, date 0, in a fixed order, in which layers come last.
-func (i *Image) Archive(w io.Writer, repoTags []string) error {
+func (i *Image) Archive(repoTags []string) ([]byte, error) {
 	entries := []Document{}
 	for _, tag := range repoTags {
 		name, err := fullName(tag)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		entries = append(entries, Document{
 			"annotations": map[string]string{
@@ -58,29 +58,49 @@ func (i *Image) Archive(w io.Writer, repoTags []string) error {
 		}
 		saved = append(saved, Document{"Config": blobName(image.ConfigDescriptor), "Layers": names, "RepoTags": tags})
 	}
-	a := archive{tar.NewWriter(w), i, map[string]bool{}}
-	a.add("oci-layout", []byte(layoutMarker))
-	a.add("index.json", encode(index(entries...)))
-	if err := a.blobs(manifests); err != nil {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	seen := map[string]bool{}
+	add := func(name string, content []byte) error {
+		if seen[name] {
+			return nil
+		}
+		seen[name] = true
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(content)), Mode: 0o644, Format: tar.FormatUSTAR}
+		if err := w.WriteHeader(header); err != nil {
+			return err
+		}
+		_, err := w.Write(content)
 		return err
 	}
-	a.add("manifest.json", encode(saved))
-	if err := a.blobs(append(configs, layers...)); err != nil {
-		return err
+	blobs := func(descriptors []Descriptor) error {
+		for _, d := range descriptors {
+			content, err := i.Blob(d)
+			if err == nil {
+				err = add(blobName(d), content)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	return a.Close()
+	err := cmp.Or(
+		add("oci-layout", []byte(layoutMarker)), add("index.json", encode(index(entries...))), blobs(manifests),
+		add("manifest.json", encode(saved)), blobs(configs), blobs(layers), w.Close(),
+	)
+	return b.Bytes(), err
 }
 
 // Text returns the archive, compressed by gzip (RFC 1952), as one line of base64 (RFC 4648, section 4), to be pasted into
 // `base64 --decode | gunzip | podman load`. repoTags are those of Archive.
 func (i *Image) Text(repoTags []string) ([]byte, error) {
-	var b bytes.Buffer
-	if err := i.Archive(&b, repoTags); err != nil {
+	rest, err := i.Archive(repoTags)
+	if err != nil {
 		return nil, err
 	}
 	// Layers are compressed already: a code that is made for text should not have to serve them.
 	var parts [][]byte
-	rest := b.Bytes()
 	for _, image := range i.images() {
 		for _, d := range image.Layers {
 			blob, err := i.Blob(d)
@@ -120,37 +140,3 @@ func fullName(tag string) (string, error) {
 }
 
 func blobName(d Descriptor) string { return "blobs/" + strings.Replace(d.Digest, ":", "/", 1) }
-
-type archive struct {
-	*tar.Writer
-	image *Image
-	seen  map[string]bool // the digests that it has
-}
-
-func (a archive) header(name string, size int64) error {
-	return a.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, Format: tar.FormatUSTAR})
-}
-
-// add adds a file. An error comes back from Close.
-func (a archive) add(name string, content []byte) {
-	if a.header(name, int64(len(content))) == nil {
-		_, _ = a.Write(content)
-	}
-}
-
-// blobs adds each blob that is not there yet.
-func (a archive) blobs(descriptors []Descriptor) error {
-	for _, d := range descriptors {
-		if a.seen[d.Digest] {
-			continue
-		}
-		a.seen[d.Digest] = true
-		if err := a.header(blobName(d), d.Size); err != nil {
-			return err
-		}
-		if err := a.image.copyBlob(a, d); err != nil {
-			return err
-		}
-	}
-	return nil
-}

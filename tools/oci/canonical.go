@@ -3,7 +3,6 @@ package oci
 import (
 	"fmt"
 	"strings"
-	"time"
 )
 
 // Canonical writes the image or index in the OCI layout in folder image in canonical form into folder output, which must
@@ -15,15 +14,13 @@ func Canonical(output, image string, annotations map[string]string) error {
 	if err != nil {
 		return err
 	}
-	if len(annotations) > 0 {
-		all, ok := i.Manifest["annotations"].(Document)
-		if !ok {
-			all = Document{}
-			i.Manifest["annotations"] = all
-		}
-		for name, value := range annotations {
-			all[name] = value
-		}
+	all, ok := i.Manifest["annotations"].(Document)
+	if !ok {
+		all = Document{}
+		i.Manifest["annotations"] = all
+	}
+	for name, value := range annotations {
+		all[name] = value
 	}
 	return Create(output, func(w Writer) (Descriptor, error) {
 		d, err := i.canonical(w)
@@ -77,52 +74,29 @@ func dropEmpty(doc Document) {
 	}
 }
 
-// The optional members of a config, of its member config and of the entries of its history. "Any OPTIONAL field MAY also
-// be set to null, which is equivalent to being absent" (image-spec, config.md).
-var (
-	optional          = []string{"created", "author", "variant", "os.version", "os.features", "config", "history"}
-	optionalExecution = []string{
-		"User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal", "ArgsEscaped",
-		"Memory", "MemorySwap", "CpuShares", "Healthcheck",
-	}
-	optionalHistory = []string{"created", "author", "created_by", "comment", "empty_layer"}
-)
+// noDate is what rules_oci writes where an image has no date.
+const noDate = "1970-01-01T00:00:00Z"
 
-// canonicalConfig drops from a config what has no meaning: nulls, the date 1970-01-01T00:00:00Z, which stands for having none,
-// Bazel's labels in the history, and a history without anything else in it.
+// canonicalConfig drops from a config what has no meaning: the date that stands for having none, Bazel's labels in the history, and
+// a history without anything else in it.
 func canonicalConfig(config Document) {
-	drop(config, optional)
-	if execution, ok := config["config"].(Document); ok {
-		drop(execution, optionalExecution)
+	if config["created"] == noDate {
+		delete(config, "created")
 	}
 	entries, ok := config["history"].([]any)
 	meaning := !ok
 	for _, v := range entries {
 		entry, ok := v.(Document)
-		if ok {
-			drop(entry, optionalHistory)
-			if by, _ := entry["created_by"].(string); strings.HasPrefix(by, "bazel build ") {
-				delete(entry, "created_by")
-			}
+		if entry["created"] == noDate {
+			delete(entry, "created")
+		}
+		if by, _ := entry["created_by"].(string); strings.HasPrefix(by, "bazel build ") {
+			delete(entry, "created_by")
 		}
 		meaning = meaning || !ok || len(entry) > 0
 	}
 	// The entries stand for the layers one by one: either all of them go, or none.
 	if !meaning {
 		delete(config, "history")
-	}
-}
-
-// drop drops members that are null, and a date of creation that is none.
-func drop(doc Document, names []string) {
-	for _, name := range names {
-		if v, ok := doc[name]; ok && v == nil {
-			delete(doc, name)
-		}
-	}
-	if s, ok := doc["created"].(string); ok {
-		if created, err := time.Parse(time.RFC3339Nano, s); err == nil && created.Equal(time.Unix(0, 0)) {
-			delete(doc, "created")
-		}
 	}
 }

@@ -6,17 +6,14 @@
 package oci
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 
 	"example.com/pause/tools/command/stage"
 )
@@ -33,9 +30,6 @@ const (
 
 // layoutMarker is the content of the file oci-layout.
 const layoutMarker = `{"imageLayoutVersion":"1.0.0"}`
-
-// maxDocument is the most bytes that an index, a manifest or a config may have. Registries have the same limit.
-const maxDocument = 4 << 20
 
 // Descriptor says what a blob is: its media type, its digest ("sha256:" and 64 hexadecimal digits), its size in bytes.
 type Descriptor struct {
@@ -127,9 +121,6 @@ func (i *Image) loadImage() error {
 	if i.Manifest, err = i.document(i.Descriptor); err != nil {
 		return err
 	}
-	if _, ok := i.Manifest["subject"]; ok {
-		return fmt.Errorf("%s: has a subject; an image without one is wanted", i.Digest)
-	}
 	if i.ConfigDescriptor, err = descriptor(i.Manifest["config"]); err != nil {
 		return fmt.Errorf("%s: config: %w", i.Digest, err)
 	}
@@ -167,9 +158,6 @@ func (i *Image) loadImage() error {
 
 // document reads a blob that is a JSON object. Whoever has a schemaVersion or a mediaType has the right one.
 func (i *Image) document(d Descriptor) (Document, error) {
-	if d.Size > maxDocument {
-		return nil, fmt.Errorf("%s: %d bytes are too many for a document; %d are the most", d.Digest, d.Size, maxDocument)
-	}
 	raw, err := i.Blob(d)
 	if err != nil {
 		return nil, err
@@ -192,39 +180,21 @@ func (i *Image) document(d Descriptor) (Document, error) {
 
 // Blob reads and verifies a blob of the layout that the image is in.
 func (i *Image) Blob(d Descriptor) ([]byte, error) {
-	var b bytes.Buffer
-	err := i.copyBlob(&b, d)
-	return b.Bytes(), err
-}
-
-// copyBlob writes a blob to w and verifies it. It cannot take back what it has written to w if the blob is damaged.
-func (i *Image) copyBlob(w io.Writer, d Descriptor) error {
-	path := blobPath(i.dir, d.Digest)
-	info, err := os.Stat(path)
+	content, err := os.ReadFile(blobPath(i.dir, d.Digest))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s: is missing", d.Digest)
+		return nil, fmt.Errorf("%s: is missing", d.Digest)
 	case err != nil:
-		return err
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s: is not a file", d.Digest)
-	case info.Size() != d.Size:
-		return fmt.Errorf("%s: has %d bytes, and its descriptor says %d", d.Digest, info.Size(), d.Size)
+		return nil, err
+	case int64(len(content)) != d.Size:
+		return nil, fmt.Errorf("%s: has %d bytes, and its descriptor says %d", d.Digest, len(content), d.Size)
+	case digest(content) != d.Digest:
+		return nil, fmt.Errorf("%s: its content has the digest %s", d.Digest, digest(content))
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(w, hash), f); err != nil {
-		return err
-	}
-	if got := fmt.Sprintf("sha256:%x", hash.Sum(nil)); got != d.Digest {
-		return fmt.Errorf("%s: its content has the digest %s", d.Digest, got)
-	}
-	return nil
+	return content, nil
 }
+
+func digest(content []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(content)) }
 
 // Platform returns what the image runs on, os/architecture or os/architecture/variant, such as linux/arm/v7.
 func (i *Image) Platform() string {
@@ -233,20 +203,6 @@ func (i *Image) Platform() string {
 		platform += "/" + variant
 	}
 	return platform
-}
-
-// blobs returns everything that the image consists of, each blob once, sorted by digest.
-func (i *Image) blobs() []Descriptor {
-	all := []Descriptor{i.Descriptor}
-	if i.Config != nil {
-		all = append(all, i.ConfigDescriptor)
-	}
-	all = append(all, i.Layers...)
-	for _, image := range i.Images {
-		all = append(all, image.blobs()...)
-	}
-	slices.SortFunc(all, func(a, b Descriptor) int { return bytes.Compare([]byte(a.Digest), []byte(b.Digest)) })
-	return slices.CompactFunc(all, func(a, b Descriptor) bool { return a.Digest == b.Digest })
 }
 
 // digests are safe as the names of files.
@@ -307,7 +263,7 @@ func index[T any](entries ...T) Document {
 
 // Add stores content and returns its descriptor.
 func (w Writer) Add(mediaType string, content []byte) (Descriptor, error) {
-	d := Descriptor{mediaType, fmt.Sprintf("sha256:%x", sha256.Sum256(content)), int64(len(content))}
+	d := Descriptor{mediaType, digest(content), int64(len(content))}
 	return d, os.WriteFile(blobPath(w.dir, d.Digest), content, 0o644)
 }
 
@@ -316,14 +272,14 @@ func (w Writer) AddDocument(mediaType string, doc Document) (Descriptor, error) 
 	return w.Add(mediaType, encode(doc))
 }
 
-// Copy stores blobs of an image, and verifies them.
+// Copy stores blobs of an image.
 func (w Writer) Copy(image *Image, blobs ...Descriptor) error {
 	for _, d := range blobs {
-		f, err := os.Create(blobPath(w.dir, d.Digest))
-		if err != nil {
-			return err
+		content, err := image.Blob(d)
+		if err == nil {
+			_, err = w.Add(d.MediaType, content)
 		}
-		if err := errors.Join(image.copyBlob(f, d), f.Close()); err != nil {
+		if err != nil {
 			return err
 		}
 	}

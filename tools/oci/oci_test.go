@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -33,15 +32,15 @@ const emptyTar = 1024 // bytes of an archive of nothing
 func layoutOf(t testing.TB, config, manifest, index string) string {
 	t.Helper()
 	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	add := func(content []byte) string {
-		digest := fmt.Sprintf("%x", sha256.Sum256(content))
-		if err := os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o755); err != nil {
+		d, err := Writer{dir}.Add("", content)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "blobs", "sha256", digest), content, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return "sha256:" + digest
+		return d.Digest
 	}
 	layer := add(make([]byte, emptyTar))
 	config = strings.ReplaceAll(config, "DIFF", layer)
@@ -119,9 +118,6 @@ func TestSameMeaningSameDigest(t *testing.T) {
 		"order":               withConfig(`"architecture":"amd64","config":{}`, `"config":{},"architecture":"amd64"`),
 		"escapes":             withConfig(`"amd64"`, `"amd\u0036\u0034"`),
 		"placeholder date":    withConfig(`"os":`, `"created":"1970-01-01T00:00:00Z","os":`),
-		"another zone":        withConfig(`"os":`, `"created":"1970-01-01T01:00:00+01:00","os":`),
-		"null":                withConfig(`"os":`, `"author":null,"history":null,"os":`),
-		"null in config":      withConfig(`"config":{}`, `"config":{"Cmd":null,"Env":null}`),
 		"build labels":        withConfig(`"os":`, `"history":[{"created":"1970-01-01T00:00:00Z","created_by":"bazel build @@//x:y"}],"os":`),
 		"no history":          withConfig(`"os":`, `"history":[],"os":`),
 		"no annotations":      withManifest(`"layers"`, `"annotations":{},"layers"`),
@@ -162,27 +158,28 @@ func folder(t testing.TB, dir string) map[string][]byte {
 // Everything that carries meaning, known to the specification or not, stays, digit by digit.
 func TestMeaningStays(t *testing.T) {
 	for _, member := range []string{
-		`"author":"A"`, `"created":"1970-01-01T00:00:01Z"`, `"created":"whenever"`, `"variant":"v1"`, `"x":null`,
+		`"author":"A"`, `"author":null`, `"created":"1970-01-01T00:00:01Z"`, `"created":"whenever"`, `"variant":"v1"`, `"x":null`,
 		`"x":{"b":[1.0,1e400,12345678901234567890123,-0],"c":"<é&😀\u0001\\"}`,
 		`"history":[{"created_by":"RUN make"}]`, `"history":[{"comment":"c"}]`,
 		`"history":[{"empty_layer":true}]`, `"os.features":[]`, `"history":"odd"`, `"history":[1]`,
 	} {
-		config := strings.Replace(minimalConfig, "{", "{"+member+",", 1)
-		if _, got, _ := canonicalOf(t, layoutOf(t, config, minimalManifest, minimalIndex)); !strings.Contains(got, member) {
-			t.Errorf("%s: became %s", member, got)
-		}
+		stays(t, minimalConfig, "{", member+",")
 	}
 	for _, member := range []string{`"Cmd":[]`, `"Env":[]`, `"User":""`, `"Labels":{}`, `"X":null`, `"OnBuild":null`} {
-		config := strings.Replace(minimalConfig, `"config":{`, `"config":{`+member, 1)
-		if _, got, _ := canonicalOf(t, layoutOf(t, config, minimalManifest, minimalIndex)); !strings.Contains(got, member) {
-			t.Errorf("%s: became %s", member, got)
-		}
+		stays(t, minimalConfig, `"config":{`, member)
 	}
 	for _, member := range []string{`"annotations":{"a":"b"}`, `"x":{"a":[{}]}`, `"artifactType":"a/b"`} {
-		manifest := strings.Replace(minimalManifest, "{", "{"+member+",", 1)
-		if _, _, got := canonicalOf(t, layoutOf(t, minimalConfig, manifest, minimalIndex)); !strings.Contains(got, member) {
-			t.Errorf("%s: became %s", member, got)
-		}
+		stays(t, minimalManifest, "{", member+",")
+	}
+}
+
+// stays checks that what is added to a document is there in its canonical form.
+func stays(t *testing.T, document, after, added string) {
+	t.Helper()
+	documents := []string{minimalConfig, minimalManifest}
+	documents[slices.Index(documents, document)] = strings.Replace(document, after, after+added, 1)
+	if _, config, manifest := canonicalOf(t, layoutOf(t, documents[0], documents[1], minimalIndex)); !strings.Contains(config+manifest, strings.TrimSuffix(added, ",")) {
+		t.Errorf("%s: became %s and %s", added, config, manifest)
 	}
 }
 
@@ -269,22 +266,11 @@ func TestRefusesDamage(t *testing.T) {
 				}
 			}
 			refused(t, name, dir, filepath.Base(blob))
-			imagetest.Overwrite(t, restored(t, blob), content)
+			if err := os.WriteFile(blob, content, 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-}
-
-// restored makes sure that there is a file to overwrite.
-func restored(t testing.TB, path string) string {
-	t.Helper()
-	f, err := os.OpenFile(path, os.O_CREATE, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // refused checks that the layout cannot be made canonical, that one line says want, and that nothing is left behind.
@@ -317,7 +303,6 @@ func TestRefuses(t *testing.T) {
 		"Docker config":      {minimalManifest, `application/vnd.oci.image.config.v1+json`, `application/vnd.docker.container.image.v1+json`, `"application/vnd.docker.container.image.v1+json" is not supported`},
 		"zstd":               {minimalManifest, `layer.v1.tar`, `layer.v1.tar+zstd`, `+zstd" is not supported`},
 		"other type":         {minimalManifest, `image.manifest`, `image.index`, "calls itself"},
-		"subject":            {minimalManifest, `{`, `{"subject":{},`, "has a subject"},
 		"embedded data":      {minimalManifest, `"size":1024`, `"data":"","size":1024`, "data in a descriptor"},
 		"other size":         {minimalManifest, `"size":1024`, `"size":1023`, "has 1024 bytes, and its descriptor says 1023"},
 		"negative size":      {minimalManifest, `"size":1024`, `"size":-1`, "is not a number of bytes"},
@@ -326,7 +311,6 @@ func TestRefuses(t *testing.T) {
 		"SHA-512":            {minimalIndex, `MANIFEST`, `sha512:` + long, `digest "sha512:` + long + `" is not supported`},
 		"Docker manifest":    {minimalIndex, `application/vnd.oci.image.manifest.v1+json`, `application/vnd.docker.distribution.manifest.v2+json`, "is not supported"},
 		"two images":         {minimalIndex, `[{`, `[{},{`, "lists 2 manifests"},
-		"huge document":      {minimalIndex, `SIZE`, `9999999`, "too many for a document"},
 	} {
 		if !strings.Contains(c.in, c.old) {
 			t.Fatalf("%s: %q is not in %s", name, c.old, c.in)
@@ -343,19 +327,19 @@ func TestRefuses(t *testing.T) {
 // An archive has the same bytes each time, go-containerregistry reads it, and engines find the names that were asked for.
 func TestArchives(t *testing.T) {
 	root := mustOpen(t, example(t))
-	write := func(archive func(w io.Writer, tags []string) error, tags ...string) []byte {
+	write := func(i *Image, tags ...string) []byte {
 		t.Helper()
-		var one, two bytes.Buffer
-		if err := archive(&one, tags); err != nil {
+		one, err := i.Archive(tags)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := archive(&two, tags); err != nil || !bytes.Equal(one.Bytes(), two.Bytes()) {
+		if two, err := i.Archive(tags); err != nil || !bytes.Equal(one, two) {
 			t.Errorf("the second archive is another (%v)", err)
 		}
-		return one.Bytes()
+		return one
 	}
 	dir := t.TempDir()
-	unpack(t, dir, write(root.Archive, "pause:1.0.0", "registry.example.com/team/pause:latest"))
+	unpack(t, dir, write(root, "pause:1.0.0", "registry.example.com/team/pause:latest"))
 	content, err := os.ReadFile(filepath.Join(dir, "index.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -376,7 +360,7 @@ func TestArchives(t *testing.T) {
 		t.Error(err)
 	}
 	dir = t.TempDir()
-	unpack(t, dir, write(root.Archive))
+	unpack(t, dir, write(root))
 	if again := mustOpen(t, dir); again.Digest != root.Digest {
 		t.Errorf("without a name the archive has %s; want %s", again.Digest, root.Digest)
 	}
@@ -385,7 +369,7 @@ func TestArchives(t *testing.T) {
 	one := root.Images[0]
 	for from, as := range map[*Image]string{one: "pause:1.0.0", root: "pause:1.0.0-" + strings.TrimPrefix(one.Platform(), "linux/")} {
 		file := filepath.Join(t.TempDir(), "image.tar")
-		if err := os.WriteFile(file, write(from.Archive, "pause:1.0.0"), 0o644); err != nil {
+		if err := os.WriteFile(file, write(from, "pause:1.0.0"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		tag, err := name.NewTag(as)
@@ -417,13 +401,13 @@ func TestArchives(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, write(i.Archive, "pause:1.0.0")) {
+		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, write(i, "pause:1.0.0")) {
 			t.Errorf("the line of text of %s is not its archive (%v)", i.Digest, err)
 		}
 	}
 
 	for _, tag := range []string{"", "pause", "Pause:1", "pause:1:2", "pause:", "a b:1", "pause@sha256:00", "/pause:1"} {
-		if err := root.Archive(io.Discard, []string{tag}); err == nil {
+		if _, err := root.Archive([]string{tag}); err == nil {
 			t.Errorf("the name %q was accepted", tag)
 		}
 	}
@@ -505,8 +489,6 @@ func TestArtifact(t *testing.T) {
 	}
 }
 
-func digestOf(content []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(content)) }
-
 // A golden file begins with the digest, has the documents without loss, and a dump of a small layer without rows of zeros.
 func TestGolden(t *testing.T) {
 	dir, _, manifest := canonicalOf(t, imagetest.Layout(t, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: "amd64"},
@@ -534,7 +516,7 @@ func TestGolden(t *testing.T) {
 		"\n00000000  70 61 75 73 65 00 00 00  00 00 00 00 00 00 00 00  |pause...........|\n00000060 ",
 		"\n00000450  00 00 00 00 00 00 00 00  65 6e 64 00 00 00 00 00  |........end.....|\n",
 		fmt.Sprintf("\nlayer: %d bytes, %s\narchive: 16896 bytes, %s\n", image.Layers[1].Size, image.Layers[1].Digest,
-			digestOf(bytes.Repeat([]byte("x"), maxDump+512))),
+			digest(bytes.Repeat([]byte("x"), maxDump+512))),
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)

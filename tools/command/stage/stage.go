@@ -40,39 +40,21 @@ func Dir(output string, fill func(dir string) error) (err error) {
 	return os.Rename(aside, output)
 }
 
-// File makes the file output, mode 0644, with what fill writes. If fill fails, nothing is left behind and a file that
-// was there before stays.
-func File(output string, fill func(f *os.File) error) error { return file(output, 0o644, fill) }
-
-// Write makes the file output of content, as File does, with the given permissions.
+// Write makes the file output of content, with the given permissions whatever the umask. If that fails, nothing is left behind and
+// a file that was there before stays.
 func Write(output string, content []byte, mode fs.FileMode) error {
-	return file(output, mode, func(f *os.File) error {
-		_, err := f.Write(content)
-		return err
-	})
-}
-
-func file(output string, mode fs.FileMode, fill func(f *os.File) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(output), ".staged-")
 	if err != nil {
 		return fmt.Errorf("%s: cannot write there: %w", output, cause(err))
 	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if err := fill(f); err != nil {
-		return err
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Chmod(mode), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
 	}
-	if err := f.Chmod(mode); err != nil {
-		return err
+	if err := os.Rename(f.Name(), output); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), output)
+	return nil
 }
 
 // cause is what the system said, without the name of the staging file, which means nothing to a reader.

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -116,15 +115,4 @@ func Layout(t testing.TB, root mutate.Appendable) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-// Overwrite replaces the content of a file, which may be read-only.
-func Overwrite(t testing.TB, path string, data []byte) {
-	t.Helper()
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, data, 0o644); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -91,17 +92,15 @@ func archive() *command.Command {
 		if err != nil {
 			return err
 		}
-		return stage.File(*output, func(f *os.File) error {
-			if !*text {
-				return i.Archive(f, tags)
-			}
-			line, err := i.Text(tags)
-			if err != nil {
-				return err
-			}
-			_, err = f.Write(line)
+		pack := i.Archive
+		if *text {
+			pack = i.Text
+		}
+		content, err := pack(tags)
+		if err != nil {
 			return err
-		})
+		}
+		return stage.Write(*output, content, 0o644)
 	}
 	return c
 }
@@ -144,7 +143,11 @@ func golden() *command.Command {
 		if *output == "" {
 			return i.Golden(stdout)
 		}
-		return stage.File(*output, func(f *os.File) error { return i.Golden(f) })
+		var text bytes.Buffer
+		if err := i.Golden(&text); err != nil {
+			return err
+		}
+		return stage.Write(*output, text.Bytes(), 0o644)
 	}
 	return c
 }
