@@ -48,13 +48,13 @@ func Write(output string, content []byte, mode fs.FileMode) error {
 		return fmt.Errorf("%s: cannot write there: %w", output, cause(err))
 	}
 	_, err = f.Write(content)
-	if err := errors.Join(err, f.Chmod(mode), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+	if err = errors.Join(err, f.Chmod(mode), f.Close()); err == nil {
+		err = os.Rename(f.Name(), output)
 	}
-	if err := os.Rename(f.Name(), output); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+	if err != nil {
+		_ = os.Remove(f.Name())
 	}
-	return nil
+	return err
 }
 
 // cause is what the system said, without the name of the staging file, which means nothing to a reader.

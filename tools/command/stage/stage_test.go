@@ -8,8 +8,6 @@ import (
 	"testing"
 )
 
-var errFill = errors.New("fill failed")
-
 // only checks that folder dir has exactly the given names.
 func only(t *testing.T, dir string, names ...string) {
 	t.Helper()
@@ -30,9 +28,9 @@ func only(t *testing.T, dir string, names ...string) {
 func TestDir(t *testing.T) {
 	parent := t.TempDir()
 	fill := func(dir string) error { return os.WriteFile(filepath.Join(dir, "f"), []byte("x"), 0o644) }
-	half := func(dir string) error { return errors.Join(fill(dir), errFill) }
+	failed := errors.New("fill failed")
 	output := filepath.Join(parent, "out")
-	if err := Dir(output, half); !errors.Is(err, errFill) {
+	if err := Dir(output, func(dir string) error { return errors.Join(fill(dir), failed) }); !errors.Is(err, failed) {
 		t.Errorf("got %v", err)
 	}
 	only(t, parent)
@@ -55,39 +53,7 @@ func TestDir(t *testing.T) {
 	}
 }
 
-// A file appears whole, in place of an older one, or the older one stays.
-func TestFile(t *testing.T) {
-	parent := t.TempDir()
-	output := filepath.Join(parent, "out")
-	write := func(s string, err error) func(*os.File) error {
-		return func(f *os.File) error {
-			_, e := f.WriteString(s)
-			return errors.Join(e, err)
-		}
-	}
-	for _, c := range []struct {
-		content string
-		err     error
-		want    string
-	}{{"first", nil, "first"}, {"second", errFill, "first"}, {"third", nil, "third"}} {
-		if err := File(output, write(c.content, c.err)); !errors.Is(err, c.err) {
-			t.Errorf("%s: got %v", c.content, err)
-		}
-		if got, err := os.ReadFile(output); err != nil || string(got) != c.want {
-			t.Errorf("%s: the file has %q, %v", c.content, got, err)
-		}
-	}
-	only(t, parent, "out")
-	info, err := os.Stat(output)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info.Mode() != 0o644 {
-		t.Errorf("the mode is %v", info.Mode())
-	}
-}
-
-// Write is File with a mode: an executable is one from the moment that it is there, whatever the umask.
+// A file appears whole, with its mode from the moment that it is there, also in place of an older one, or nothing is left.
 func TestWrite(t *testing.T) {
 	output := filepath.Join(t.TempDir(), "out")
 	for _, mode := range []os.FileMode{0o755, 0o600} {
@@ -106,7 +72,14 @@ func TestWrite(t *testing.T) {
 			t.Errorf("got mode %v and %q, want %v", info.Mode(), content, mode)
 		}
 	}
-	only(t, filepath.Dir(output), "out")
+	folder := filepath.Join(filepath.Dir(output), "folder")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(folder, nil, 0o644); err == nil {
+		t.Error("a file took the place of a folder")
+	}
+	only(t, filepath.Dir(output), "folder", "out")
 	if err := Write(filepath.Join(output, "out"), nil, 0o644); err == nil || strings.Contains(err.Error(), ".staged") {
 		t.Errorf("below a file: got %v", err)
 	}
