@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,17 +11,39 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	spdxjson "github.com/spdx/tools-golang/json"
+	"github.com/spdx/tools-golang/spdx/v2/common"
+	"github.com/spdx/tools-golang/spdx/v2/v2_3"
+	"github.com/spdx/tools-golang/spdxlib"
 
+	"example.com/pause/tools/layer"
+	"example.com/pause/tools/oci"
 	"example.com/pause/tools/oci/imagetest"
 )
 
-// inRepository makes a small repository, changes to it, and returns the flags that describe an image made from it.
+// sources are the files of the repository, one of them a generated one.
+var sources = []string{"pause/pause.go", "bazel-out/k8-fastbuild/bin/pause/made.go"}
+
+// inRepository makes a small repository, changes to it, and returns the flags that describe an index made from it.
 func inRepository(t *testing.T) []string {
 	t.Helper()
-	layer := imagetest.Gzip(t, imagetest.Tar(t, imagetest.File{Name: "pause", Mode: 0o555, Content: "program"}))
-	layout := imagetest.Layout(t, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: "amd64"}, layer))
+	var images []v1.Image
+	for _, architecture := range []string{"amd64", "s390x"} {
+		blob, err := layer.Build("pause", []byte(architecture))
+		if err != nil {
+			t.Fatal(err)
+		}
+		images = append(images, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: architecture}, blob))
+	}
 	t.Chdir(t.TempDir())
-	for _, file := range []string{"pause/pause.go", "bazel-out/k8-fastbuild/bin/pause/made.go"} {
+	annotations := map[string]string{}
+	for name, value := range map[string]string{"title": "pause", "version": "1.0.0", "licenses": "Apache-2.0"} {
+		annotations["org.opencontainers.image."+name] = value
+	}
+	if err := oci.Canonical("image", imagetest.Layout(t, imagetest.Index(t, []string{"linux/amd64", "linux/s390x"}, images...)), annotations); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range sources {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -28,28 +52,114 @@ func inRepository(t *testing.T) []string {
 		}
 	}
 	return []string{
-		"--image", layout, "--name", "pause", "--license", "Apache-2.0", "--version", "1.0.0", "--module", "example.com/pause", "--go-version", "1.26.8",
-		"--source", "pause/pause.go", "--source", "bazel-out/k8-fastbuild/bin/pause/made.go",
+		"--image", "image", "--go-version", "1.26.8", "--output", "a.json", "--provenance", "b.json",
+		"--target", "//images:pause", "--builder", "https://example.com/w",
 	}
 }
 
-// Both documents are written; a generated source has the name that it has in every configuration.
-func TestWrites(t *testing.T) {
-	args := append(inRepository(t), "--output", "a.json", "--provenance", "b.json", "--target", "//images:pause", "--builder", "https://example.com/w")
+// write writes both documents and returns them.
+func write(t *testing.T, args []string) (document, statement []byte) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	if code := newCommand().Execute(t.Context(), args, &stdout, &stderr); code != 0 || stdout.Len()+stderr.Len() > 0 {
 		t.Fatalf("exit code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
 	}
-	for file, expected := range map[string][]string{"a.json": {`"./pause/made.go"`}, "b.json": {`"pause/made.go"`, `"id": "https://example.com/w"`}} {
-		content, err := os.ReadFile(file)
-		if err != nil {
+	for file, content := range map[string]*[]byte{"a.json": &document, "b.json": &statement} {
+		var err error
+		if *content, err = os.ReadFile(file); err != nil {
 			t.Fatal(err)
 		}
-		for _, expected := range expected {
-			if !strings.Contains(string(content), expected) || strings.Contains(string(content), "bazel-out") {
-				t.Errorf("%s: expected %s and no bazel-out:\n%s", file, expected, content)
-			}
+	}
+	return document, statement
+}
+
+// The SPDX library reads the document and finds it valid; everything that SPDX 2.3 requires is there, and what is part of what. The
+// order of the sources does not matter.
+func TestSPDX(t *testing.T) {
+	args := inRepository(t)
+	document, _ := write(t, append(slices.Clone(args), sources[0], sources[1]))
+	if again, _ := write(t, append(args, sources[1], sources[0])); !bytes.Equal(again, document) {
+		t.Error("another order of sources gave another document")
+	}
+	doc := &v2_3.Document{}
+	if err := spdxjson.ReadInto(bytes.NewReader(document), doc); err != nil {
+		t.Fatal(err)
+	}
+	if err := spdxlib.ValidateDocument(doc); err != nil {
+		t.Error(err)
+	}
+	if doc.SPDXVersion != "SPDX-2.3" || doc.DataLicense != "CC0-1.0" || doc.CreationInfo.Created == "" || len(doc.CreationInfo.Creators) == 0 ||
+		!strings.HasPrefix(doc.DocumentNamespace, "https://") || strings.Contains(doc.DocumentNamespace, "#") {
+		t.Errorf("the document lacks something required: %+v", doc)
+	}
+	index, err := oci.Open("image")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var purls []string
+	for _, p := range doc.Packages {
+		if p.PackageName == "" || p.PackageDownloadLocation == "" || p.FilesAnalyzed != (p.PackageVerificationCode != nil) {
+			t.Errorf("the package %s lacks something required", p.PackageSPDXIdentifier)
 		}
+		// SHA-1 of twice the SHA-1 of the content of a source, as sha1sum has it.
+		if p.FilesAnalyzed && p.PackageVerificationCode.Value != "7c0b461da440fe7ee25b408052eea6bd939ccf37" {
+			t.Errorf("the verification code is %s", p.PackageVerificationCode.Value)
+		}
+		purls = append(purls, p.PackageExternalReferences[0].Locator)
+	}
+	oci := func(digest string) string { return "pkg:oci/pause@" + strings.Replace(digest, ":", "%3A", 1) }
+	if want := []string{
+		"pkg:golang/example.com/pause@v1.0.0", "pkg:generic/go@1.26.8", oci(index.Digest),
+		oci(index.Images[0].Digest) + "?arch=amd64", oci(index.Images[1].Digest) + "?arch=s390x",
+	}; !slices.Equal(purls, want) {
+		t.Errorf("the package URLs are %q; want %q", purls, want)
+	}
+	for _, f := range doc.Files {
+		if !strings.HasPrefix(f.FileName, "./") || len(f.Checksums) != 2 || f.Checksums[0].Algorithm != common.SHA1 {
+			t.Errorf("the file %s lacks something required", f.FileName)
+		}
+	}
+	relationships := ""
+	for _, r := range doc.Relationships {
+		relationships += fmt.Sprintln(r.RefA.ElementRefID, r.Relationship, r.RefB.ElementRefID)
+	}
+	if want := `Source CONTAINS Source-pause-made.go
+Source CONTAINS Source-pause-pause.go
+DOCUMENT DESCRIBES Index
+Index CONTAINS Image-linux-amd64
+Image-linux-amd64 CONTAINS File-linux-amd64-pause
+File-linux-amd64-pause GENERATED_FROM Source
+Go BUILD_TOOL_OF File-linux-amd64-pause
+Index CONTAINS Image-linux-s390x
+Image-linux-s390x CONTAINS File-linux-s390x-pause
+File-linux-s390x-pause GENERATED_FROM Source
+Go BUILD_TOOL_OF File-linux-s390x-pause
+`; relationships != want {
+		t.Errorf("the relationships are\n%s; want\n%s", relationships, want)
+	}
+}
+
+// The provenance names the index, the images, the builder and the sources; a generated source has the name that it has in every
+// configuration.
+func TestProvenance(t *testing.T) {
+	_, text := write(t, append(inRepository(t), sources...))
+	var statement struct {
+		Subject   []struct{ Name string }
+		Predicate struct {
+			BuildDefinition struct {
+				ExternalParameters   map[string]string
+				ResolvedDependencies []struct{ Name, URI string }
+			}
+			RunDetails struct{ Builder struct{ ID string } }
+		}
+	}
+	if err := json.Unmarshal(text, &statement); err != nil {
+		t.Fatal(err)
+	}
+	want := "{[{pause} {pause linux/amd64} {pause linux/s390x}] {{map[target://images:pause version:1.0.0] " +
+		"[{ pkg:generic/go@1.26.8} {pause/made.go } {pause/pause.go }]} {{https://example.com/w}}}}"
+	if got := fmt.Sprint(statement); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
 
@@ -60,17 +170,12 @@ func TestBadInput(t *testing.T) {
 		code int
 		more []string
 	}{
-		"missing --output":                      {2, nil},
-		"--provenance and --target go together": {2, []string{"--output", "a.json", "--provenance", "b.json"}},
-		"unexpected argument":                   {2, []string{"--output", "a.json", "more"}},
-		"none.go":                               {1, []string{"--output", "a.json", "--source", "none.go"}},
-		"there twice":                           {1, []string{"--output", "a.json", "--source", "pause/pause.go"}},
-		"the version":                           {1, []string{"--output", "a.json", "--version", "-"}},
-		"missing --license":                     {2, []string{"--output", "a.json", "--license", ""}},
-		"not an OCI layout":                     {1, []string{"--output", "a.json", "--image", "pause"}},
-		"not a Bazel label":                     {1, []string{"--output", "a.json", "--provenance", "b.json", "--target", "pause"}},
-		"is not a URI":                          {1, []string{"--output", "a.json", "--provenance", "b.json", "--target", "//images:pause", "--builder", "me"}},
-		"cannot write there":                    {1, []string{"--output", "none/a.json", "--provenance", "b.json", "--target", "//images:pause"}},
+		"want SOURCE...":     {2, nil},
+		"missing --output":   {2, []string{"--output", "", "pause/pause.go"}},
+		"is not a URI":       {2, []string{"--builder", "me", "pause/pause.go"}},
+		"none.go":            {1, []string{"none.go"}},
+		"not an OCI layout":  {1, []string{"--image", "pause", "pause/pause.go"}},
+		"cannot write there": {1, []string{"--output", "none/a.json", "pause/pause.go"}},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := newCommand().Execute(t.Context(), append(slices.Clone(args), test.more...), &stdout, &stderr)

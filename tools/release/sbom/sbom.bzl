@@ -1,4 +1,4 @@
-"""sbom: what an image is made of (SPDX 2.3) and how it was made (in-toto, SLSA provenance), from what Bazel knows.
+"""sbom: what the image is made of (SPDX 2.3) and how it was made (in-toto, SLSA provenance), from what Bazel knows.
 
 It is for programs without the Go runtime alone: it says that nothing of the standard library is linked.
 """
@@ -15,18 +15,14 @@ def _sbom_impl(ctx):
     image = ctx.attr.image[ImageInfo].layout
     args = ctx.actions.args()
     args.add_all([image], before_each = "--image", expand_directories = False)
-    args.add("--name", ctx.attr.image_name)
-    args.add("--version", ctx.attr.version)
-    args.add("--module", ctx.attr.module)
-    args.add("--license", ctx.attr.license)
     args.add("--go-version", ctx.attr._sdk[GoSDK].version)
-    args.add_all(ctx.files.srcs, before_each = "--source")
     args.add("--output", document)
     args.add("--provenance", provenance)
 
     # In the main repository a label's text begins with @@ or @; the provenance names the target as people write it.
     args.add("--target", "//{}:{}".format(ctx.attr.image.label.package, ctx.attr.image.label.name))
     args.add("--builder", ctx.attr._builder[BuildSettingInfo].value)
+    args.add_all(ctx.files.srcs)
     ctx.actions.run(
         executable = ctx.executable._sbom,
         arguments = [args],
@@ -51,30 +47,14 @@ Each is also an output group of its own: spdx and provenance.""",
     attrs = {
         "image": attr.label(
             mandatory = True,
-            doc = "The image or index: a target of canonical.",
+            doc = "The index: a target of canonical, whose annotations have its title, version and licenses.",
             providers = [ImageInfo],
-        ),
-        "image_name": attr.string(
-            mandatory = True,
-            doc = "Name of the image, without registry and tag.",
-        ),
-        "license": attr.string(
-            mandatory = True,
-            doc = "License of the program and of the image, an expression of SPDX identifiers such as Apache-2.0.",
-        ),
-        "module": attr.string(
-            mandatory = True,
-            doc = "Path of the Go module that the program is built from.",
         ),
         "srcs": attr.label_list(
             mandatory = True,
             allow_empty = False,
             allow_files = True,
             doc = "All the files that the program is built from.",
-        ),
-        "version": attr.string(
-            mandatory = True,
-            doc = "Version of the image and of the module, such as 1.0.0.",
         ),
         "_builder": attr.label(
             default = "//tools/release/sbom:builder",
