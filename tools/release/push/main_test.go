@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"example.com/pause/tools/layer"
 	"example.com/pause/tools/oci"
 	"example.com/pause/tools/oci/imagetest"
 )
@@ -35,8 +36,11 @@ func index(t *testing.T) (image, artifact, digest string) {
 	t.Setenv("REGISTRY_AUTH_FILE", filepath.Join(dir, "none.json"))
 	var images []v1.Image
 	for _, arch := range []string{"amd64", "arm64"} {
-		layer := imagetest.Gzip(t, imagetest.Tar(t, imagetest.File{Name: "pause", Content: arch}))
-		images = append(images, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: arch}, layer))
+		blob, err := layer.Build("pause", []byte(arch))
+		if err != nil {
+			t.Fatal(err)
+		}
+		images = append(images, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: arch}, blob))
 	}
 	root := imagetest.Index(t, []string{"linux/amd64", "linux/arm64"}, images...)
 	d, err := root.Digest()
@@ -52,6 +56,15 @@ func index(t *testing.T) (image, artifact, digest string) {
 		t.Fatal(err)
 	}
 	return image, artifact, d.String()
+}
+
+func repository(t *testing.T, s string) name.Repository {
+	t.Helper()
+	r, err := name.NewRepository(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // server starts a registry on loopback, wrapped, and returns its host and port.
@@ -79,9 +92,7 @@ func TestPush(t *testing.T) {
 		})
 	})
 	var out bytes.Buffer
-	err := Push(context.Background(), Options{
-		Image: layout, Repository: host + "/team/pause", Tags: []string{"1.0", "latest"}, Referrers: []string{artifact}, Log: &out,
-	})
+	err := push(t.Context(), options{image: layout, repository: host + "/team/pause", tags: []string{"1.0", "latest"}, referrers: []string{artifact}}, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,10 +114,7 @@ func TestPush(t *testing.T) {
 			t.Errorf("the output lacks %q:\n%s", line, &out)
 		}
 	}
-	repository, err := name.NewRepository(host + "/team/pause")
-	if err != nil {
-		t.Fatal(err)
-	}
+	repository := repository(t, host+"/team/pause")
 	pulled, err := remote.Index(repository.Tag("latest"))
 	if err != nil {
 		t.Fatal(err)
@@ -151,53 +159,53 @@ func TestPushExplains(t *testing.T) {
 		})
 	}
 	for what, c := range map[string]struct {
-		o    Options
+		o    options
 		want string
 	}{
-		"lines":            {Options{Image: layout, Repository: server(t, saying) + "/p"}, "(HTTP 400): two lines [31m of it: more"},
-		"nobody listens":   {Options{Image: layout, Repository: nobody + "/p"}, "cannot be reached"},
-		"not logged in":    {Options{Image: layout, Repository: server(t, answer(http.StatusUnauthorized)) + "/p"}, "docker login"},
-		"forbidden":        {Options{Image: layout, Repository: server(t, answer(http.StatusForbidden)) + "/p"}, "docker login"},
-		"no registry":      {Options{Image: layout, Repository: server(t, answer(http.StatusNotFound)) + "/p"}, "HTTP 404"},
-		"tag in the name":  {Options{Image: layout, Repository: "localhost:1/p:latest"}, "without tag and digest"},
-		"bad tag":          {Options{Image: layout, Repository: "localhost:1/p", Tags: []string{"a b"}}, "tag \"a b\""},
-		"no layout":        {Options{Image: t.TempDir(), Repository: "localhost:1/p"}, "index.json: no such file"},
-		"foreign referrer": {Options{Image: other, Repository: "localhost:1/p", Referrers: []string{artifact}}, "its subject is"},
+		"lines":            {options{image: layout, repository: server(t, saying) + "/p"}, "(HTTP 400): two lines [31m of it: more"},
+		"nobody listens":   {options{image: layout, repository: nobody + "/p"}, "cannot be reached"},
+		"not logged in":    {options{image: layout, repository: server(t, answer(http.StatusUnauthorized)) + "/p"}, "docker login"},
+		"forbidden":        {options{image: layout, repository: server(t, answer(http.StatusForbidden)) + "/p"}, "docker login"},
+		"no registry":      {options{image: layout, repository: server(t, answer(http.StatusNotFound)) + "/p"}, "HTTP 404"},
+		"tag in the name":  {options{image: layout, repository: "localhost:1/p:latest"}, "without tag and digest"},
+		"bad tag":          {options{image: layout, repository: "localhost:1/p", tags: []string{"a b"}}, "tag \"a b\""},
+		"no layout":        {options{image: t.TempDir(), repository: "localhost:1/p"}, "index.json: no such file"},
+		"foreign referrer": {options{image: other, repository: "localhost:1/p", referrers: []string{artifact}}, "its subject is"},
 	} {
-		c.o.Log = io.Discard
-		err := Push(context.Background(), c.o)
+		err := push(t.Context(), c.o, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: the message is %v; it should be one line about %q", what, err, c.want)
 		}
 	}
 }
 
-// A damaged blob is found before anything is sent, whichever it is.
-func TestPushVerifies(t *testing.T) {
-	image, artifact, _ := index(t)
-	host := server(t, func(http.Handler) http.Handler {
-		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("sent %s %s", r.Method, r.URL) })
-	})
-	for _, dir := range []string{image, artifact} {
-		blobs, err := filepath.Glob(filepath.Join(dir, "blobs", "sha256", "*"))
-		if err != nil || len(blobs) < 3 {
-			t.Fatal(blobs, err)
+// A damaged blob is refused, whichever it is, and no tag is set.
+func TestPushDamaged(t *testing.T) {
+	image, _, _ := index(t)
+	blobs, err := filepath.Glob(filepath.Join(image, "blobs", "sha256", "*"))
+	if err != nil || len(blobs) < 3 {
+		t.Fatal(blobs, err)
+	}
+	for _, blob := range blobs {
+		content, err := os.ReadFile(blob)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, blob := range blobs {
-			content, err := os.ReadFile(blob)
-			if err != nil {
-				t.Fatal(err)
-			}
-			damaged := bytes.Replace(content, []byte("a"), []byte("A"), 1)
-			if bytes.Equal(damaged, content) {
-				damaged[len(damaged)-1]++
-			}
-			imagetest.Overwrite(t, blob, damaged)
-			err = Push(t.Context(), Options{Image: image, Repository: host + "/p", Referrers: []string{artifact}, Log: io.Discard})
-			if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), filepath.Base(blob)) {
-				t.Errorf("%s: got %v; want one line that names it", blob, err)
-			}
-			imagetest.Overwrite(t, blob, content)
+		damaged := bytes.Clone(content)
+		damaged[len(damaged)-2]++
+		if err := os.WriteFile(blob, damaged, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		host := server(t, func(next http.Handler) http.Handler { return next })
+		err = push(t.Context(), options{image: image, repository: host + "/p", tags: []string{"latest"}}, io.Discard)
+		if err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: got %v; want one line", blob, err)
+		}
+		if _, err := remote.Head(repository(t, host+"/p").Tag("latest")); err == nil {
+			t.Errorf("%s is damaged, and there is a tag", blob)
+		}
+		if err := os.WriteFile(blob, content, 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -214,13 +222,13 @@ func TestPushWithoutTLS(t *testing.T) {
 	old := remote.DefaultTransport
 	remote.DefaultTransport = direct
 	t.Cleanup(func() { remote.DefaultTransport = old })
-	o := Options{Image: layout, Repository: "registry.example.com/p", Log: io.Discard}
-	err := Push(context.Background(), o)
+	o := options{image: layout, repository: "registry.example.com/p"}
+	err := push(t.Context(), o, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "registry.example.com speaks HTTP without TLS; --insecure allows it") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v", err)
 	}
-	o.Insecure = true
-	if err := Push(context.Background(), o); err != nil {
+	o.insecure = true
+	if err := push(t.Context(), o, io.Discard); err != nil {
 		t.Errorf("with --insecure: %v", err)
 	}
 }
