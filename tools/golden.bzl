@@ -12,7 +12,7 @@ write_source_files(name = "update", files = {"app.txt": ":app_golden"})
 `bazel run :update` writes app.txt, also the first time; `bazel test :update_test`, or all tests, compares it.
 """
 
-load("//tools/oci:action.bzl", "IMAGE", "OCI", "run_oci")
+load(":action.bzl", "IMAGE", "OCI", "run_oci")
 
 def _golden_impl(ctx):
     return run_oci(ctx, "OCIGolden", "golden", ctx.actions.declare_file(ctx.label.name + ".txt"))

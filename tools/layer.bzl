@@ -10,7 +10,7 @@ oci_image(name = "app_oci", tars = [":app_layer"], ...)
 ```
 """
 
-load("//tools/oci:action.bzl", "OCI")
+load(":action.bzl", "OCI")
 
 def _layer_impl(ctx):
     output = ctx.actions.declare_file(ctx.label.name + ".tar.gz")

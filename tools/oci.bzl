@@ -12,7 +12,7 @@ oci_archive(name = "archive", image = ":app", repo_tags = ["app:1.0.0"])
 ```
 """
 
-load("//tools/oci:action.bzl", "IMAGE", "OCI", "run_oci")
+load(":action.bzl", "IMAGE", "OCI", "run_oci")
 load(":providers.bzl", "ImageInfo")
 
 def _canonical_impl(ctx):

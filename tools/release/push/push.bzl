@@ -1,11 +1,9 @@
 """image_push: pushes an image with what refers to it. It needs Go modules, which whoever depends on this module does not have."""
 
+load("@bazel_lib//lib:paths.bzl", "to_rlocation_path")
 load("//tools:providers.bzl", "ImageInfo")
 
 visibility(["//..."])
-
-def _rlocation_path(ctx, file):
-    return file.short_path[3:] if file.short_path.startswith("../") else ctx.workspace_name + "/" + file.short_path
 
 def _image_push_impl(ctx):
     push = ctx.actions.declare_file(ctx.label.name)
@@ -19,8 +17,8 @@ def _image_push_impl(ctx):
         ),
         # Where its runfiles are, the program finds out itself.
         RunEnvironmentInfo(environment = {
-            "PUSH_IMAGE": _rlocation_path(ctx, image),
-            "PUSH_REFERRERS": " ".join([_rlocation_path(ctx, file) for file in ctx.files.referrers]),
+            "PUSH_IMAGE": to_rlocation_path(ctx, image),
+            "PUSH_REFERRERS": " ".join([to_rlocation_path(ctx, file) for file in ctx.files.referrers]),
         }),
     ]
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
+	gofumpt "mvdan.cc/gofumpt/format"
 
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/command/stage"
@@ -45,7 +46,7 @@ func run(ctx context.Context, stdout io.Writer) (found int, err error) {
 	if root == "" {
 		return 0, errors.New("run it by `./bazelw run //tools:format`: it needs BUILD_WORKSPACE_DIRECTORY to know which tree to format")
 	}
-	module, err := format.ReadModule(root)
+	options, err := format.ReadModule(root)
 	if err != nil {
 		return 0, err
 	}
@@ -62,7 +63,7 @@ func run(ctx context.Context, stdout io.Writer) (found int, err error) {
 		if ctx.Err() != nil {
 			return 0, errors.New("interrupted; the files named above are done")
 		}
-		findings, err := file(root, name, module, stdout)
+		findings, err := file(root, name, options, stdout)
 		if err != nil {
 			failed = append(failed, err)
 		}
@@ -75,13 +76,13 @@ func run(ctx context.Context, stdout io.Writer) (found int, err error) {
 }
 
 // file formats one file in place.
-func file(root, name string, module format.Module, stdout io.Writer) ([]string, error) {
+func file(root, name string, options gofumpt.Options, stdout io.Writer) ([]string, error) {
 	full := filepath.Join(root, name)
 	content, err := os.ReadFile(full)
 	if err != nil {
 		return nil, err
 	}
-	formatted, findings, err := format.File(name, content, module)
+	formatted, findings, err := format.File(name, content, options)
 	if err != nil || bytes.Equal(content, formatted) {
 		return findings, err
 	}
