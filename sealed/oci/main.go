@@ -24,42 +24,34 @@ func main() {
 	}
 }
 
-// run does what the first argument says: image, index or archive.
+// run does what the first argument says: image, index or archive. The rules give each the flags that it needs.
 func run(args []string) error {
 	if len(args) == 0 {
 		return errors.New("want image, index or archive")
 	}
+	var o image
+	var images, tags command.List
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	output := flags.String("output", "", "what to write: a `path`")
+	flags.Var(&images, "image", "`folder` of an image")
+	flags.Var(&tags, "repo-tag", "`reference` to call it by")
+	flags.StringVar(&o.base, "base", "", "`folder` of the image to build upon")
+	flags.StringVar(&o.os, "os", "", "`system`, without a base")
+	flags.StringVar(&o.architecture, "architecture", "", "`architecture`, without a base")
+	flags.StringVar(&o.variant, "variant", "", "`variant` of the architecture, without a base")
+	flags.StringVar(&o.user, "user", "", "`user` or user:group")
+	flags.Var(&o.entrypoint, "entrypoint", "`argument` of the entrypoint")
+	flags.Var(&o.layers, "layer", "`file` of a layer, a tar archive, plain or compressed by gzip")
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
 	switch args[0] {
 	case "image":
-		var o image
-		flags.StringVar(&o.base, "base", "", "`folder` of the image to build upon")
-		flags.StringVar(&o.os, "os", "", "`system`, without a base")
-		flags.StringVar(&o.architecture, "architecture", "", "`architecture`, without a base")
-		flags.StringVar(&o.variant, "variant", "", "`variant` of the architecture, without a base")
-		flags.StringVar(&o.user, "user", "", "`user` or user:group")
-		flags.Var(&o.entrypoint, "entrypoint", "`argument` of the entrypoint")
-		flags.Var(&o.layers, "layer", "`file` of a layer, a tar archive, plain or compressed by gzip")
-		if err := flags.Parse(args[1:]); err != nil {
-			return err
-		}
 		return o.write(*output)
 	case "index":
-		var images command.List
-		flags.Var(&images, "image", "`folder` of an image")
-		if err := flags.Parse(args[1:]); err != nil {
-			return err
-		}
 		return writeIndex(*output, images)
 	case "archive":
-		var tags command.List
-		dir := flags.String("image", "", "`folder` of the image")
-		flags.Var(&tags, "repo-tag", "`reference` to call it by")
-		if err := flags.Parse(args[1:]); err != nil {
-			return err
-		}
-		i, err := oci.Open(*dir)
+		i, err := oci.Open(images.String())
 		if err != nil {
 			return err
 		}

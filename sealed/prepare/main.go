@@ -72,7 +72,6 @@ func main() {
 // preparation is one run of this program.
 type preparation struct {
 	workspace, cache, key string
-	goVersion             string // go.mod's
 	started               time.Time
 	terminal              bool // standard error is one
 	saying                sync.Mutex
@@ -100,10 +99,7 @@ func (p *preparation) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.goVersion, err = readGoVersion(filepath.Join(p.workspace, "go.mod")); err != nil {
-		return err
-	}
-	modules, err := readModules(filepath.Join(p.workspace, "sealed/go_modules.txt"), p.goVersion)
+	modules, err := readModules(filepath.Join(p.workspace, "sealed/go_modules.txt"))
 	if err != nil {
 		return err
 	}
@@ -146,6 +142,17 @@ func (p *preparation) run(ctx context.Context) error {
 	p.removeOthers()
 	p.say("the sealed root is ready")
 	return nil
+}
+
+// lines returns the lines of a list without comments and blank lines.
+func lines(file string) (out []string, err error) {
+	content, err := os.ReadFile(file)
+	for line := range strings.Lines(string(content)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			out = append(out, line)
+		}
+	}
+	return out, err
 }
 
 // together does several things at once. The first error ends the others, and is returned.

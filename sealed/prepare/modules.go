@@ -1,16 +1,32 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 )
+
+// module is a line of go_modules.txt.
+type module struct {
+	folder, path, version, sum string
+}
+
+func readModules(file string) (out []module, err error) {
+	all, err := lines(file)
+	for _, line := range all {
+		f := strings.Fields(line)
+		if len(f) != 4 || !strings.HasPrefix(f[3], "h1:") {
+			return nil, fmt.Errorf("%s: %q is not: folder module version h1:checksum", file, line)
+		}
+		out = append(out, module{f[0], f[1], f[2], f[3]})
+	}
+	return out, err
+}
 
 // fetchModules brings the Go modules of go_modules.txt into dir, each in its folder, in the form that Bazel wants.
 func (p *preparation) fetchModules(ctx context.Context, modules []module, dir string) error {
@@ -27,16 +43,20 @@ func (p *preparation) fetchModules(ctx context.Context, modules []module, dir st
 			return err
 		}
 		target := filepath.Join(dir, m.folder)
-		if err := copyTree(ctx, source, target); err != nil {
+		if err := os.CopyFS(target, os.DirFS(source)); err != nil {
 			return err
 		}
-		switch m.folder {
-		case "go_sdk":
-			err = finishSDK(target)
-		case "rules_go":
-			err = finishRulesGo(target)
+		// Module zips carry no permissions. As Bazel does with archives, everything becomes executable.
+		if out, err := exec.CommandContext(ctx, "chmod", "-R", "a+x", target).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %s", target, lastLine(err, out))
 		}
-		if err != nil {
+	}
+	if err := replaceDownload(filepath.Join(dir, "rules_go/go/private/sdk.bzl")); err != nil {
+		return err
+	}
+	// What only their own tests and examples need.
+	for _, unused := range []string{"rules_go/examples", "rules_go/tests", "gazelle/tests"} {
+		if err := os.RemoveAll(filepath.Join(dir, unused)); err != nil {
 			return err
 		}
 	}
@@ -52,11 +72,11 @@ func downloadModule(ctx context.Context, m module, scratch string) (string, erro
 	out, err := cmd.Output()
 	var answer struct{ Dir, Sum, Error string }
 	if jsonErr := json.Unmarshal(out, &answer); jsonErr != nil || answer.Error != "" || err != nil {
-		why := answer.Error
+		why, _, _ := strings.Cut(strings.TrimSpace(answer.Error), "\n")
 		if why == "" {
 			why = lastLine(err, nil)
 		}
-		return "", fmt.Errorf("the Go module proxy does not give %s %s (%s); check the network and `go env GOPROXY`", m.path, m.version, firstLine(why))
+		return "", fmt.Errorf("the Go module proxy does not give %s %s (%s); check the network and `go env GOPROXY`", m.path, m.version, why)
 	}
 	if answer.Sum != m.sum {
 		return "", fmt.Errorf("%s %s has the checksum %s, but sealed/go_modules.txt pins %s; do not use this proxy", m.path, m.version, answer.Sum, m.sum)
@@ -64,77 +84,10 @@ func downloadModule(ctx context.Context, m module, scratch string) (string, erro
 	return answer.Dir, nil
 }
 
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return line
-}
-
-// copyTree copies a folder of the module cache, which is read-only, into one that can be written.
-func copyTree(ctx context.Context, source, target string) error {
-	return filepath.WalkDir(source, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(source, path)
-		if err != nil {
-			return err
-		}
-		to := filepath.Join(target, rel)
-		if d.IsDir() {
-			return os.MkdirAll(to, 0o755)
-		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		mode := os.FileMode(0o644)
-		if bytes.HasPrefix(content, []byte("#!")) {
-			mode = 0o755 // module zips carry no permissions, and rules_go runs its scripts
-		}
-		return os.WriteFile(to, content, mode)
-	})
-}
-
-// finishSDK gives the toolchain's programs their permission back.
-func finishSDK(sdk string) error {
-	for _, pattern := range []string{"bin/*", "pkg/tool/*/*"} {
-		programs, err := filepath.Glob(filepath.Join(sdk, pattern))
-		if err != nil {
-			return err
-		}
-		for _, program := range programs {
-			if err := os.Chmod(program, 0o755); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// finishRulesGo leaves out what only rules_go's own tests and examples need, and has SDKs come from the Go module proxy.
-func finishRulesGo(dir string) error {
-	for _, unused := range []string{"examples", "tests"} {
-		if err := os.RemoveAll(filepath.Join(dir, unused)); err != nil {
-			return err
-		}
-	}
-	return replaceDownload(filepath.Join(dir, "go/private/sdk.bzl"))
-}
-
 // vendorGazelle restores what the zips of Gazelle's two modules leave out, and what Gazelle builds its repository tools from:
 // the folder vendor, and in v2 an empty go.sum, which was added after the version that Gazelle itself takes.
 func vendorGazelle(ctx context.Context, dir string) error {
-	sums, err := os.OpenFile(filepath.Join(dir, "v2/go.sum"), os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	if err := sums.Close(); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(filepath.Join(dir, "tests")); err != nil {
+	if err := touch(filepath.Join(dir, "v2/go.sum")); err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, "go", "work", "vendor")
@@ -170,7 +123,15 @@ func (p *preparation) writeBazelrc(dir, final string) error {
 	} {
 		fmt.Fprintf(&rc, "common %q\n", "--override_module="+name+"="+share+"/"+path)
 	}
-	for _, name := range []string{"rules_go", "gazelle"} {
+	// Modules that others name and nothing here uses.
+	unused := []string{"apple_support", "protobuf", "zlib"}
+	for _, name := range unused {
+		file := filepath.Join(dir, name, "MODULE.bazel")
+		if err := errors.Join(os.Mkdir(filepath.Dir(file), 0o755), os.WriteFile(file, fmt.Appendf(nil, "module(name = %q)\n", name), 0o644)); err != nil {
+			return err
+		}
+	}
+	for _, name := range append(unused, "rules_go", "gazelle") {
 		fmt.Fprintf(&rc, "common %q\n", "--override_module="+name+"="+final+"/"+name)
 	}
 	// With the root, so that BAZELW_CACHE moves all that sealed mode keeps.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/version"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,7 +41,7 @@ func (a apt) command(ctx context.Context, program string, args ...string) *exec.
 	return cmd
 }
 
-var mirrorLine = regexp.MustCompile(`^'([^']+?)/dists/[^/']+/`)
+var mirrorLine = regexp.MustCompile(`(?m)^'([^']+?)/dists/[^/']+/`)
 
 // mirrors returns the base addresses of the archives that the machine's APT is set up with, in its order.
 func mirrors(ctx context.Context) ([]string, error) {
@@ -51,10 +52,8 @@ func mirrors(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("apt-get cannot tell which mirror this machine uses: %s", lastLine(err, nil))
 	}
 	var found []string
-	seen := map[string]bool{}
-	for _, line := range strings.Split(string(out), "\n") {
-		if m := mirrorLine.FindStringSubmatch(line); m != nil && !seen[m[1]] {
-			seen[m[1]] = true
+	for _, m := range mirrorLine.FindAllStringSubmatch(string(out), -1) {
+		if !slices.Contains(found, m[1]) {
 			found = append(found, m[1])
 		}
 	}
@@ -129,6 +128,30 @@ func checkTools() error {
 	return nil
 }
 
+// packages is what packages.txt says: the packages of the root, those that it does without, and the files.
+type packages struct {
+	wanted, without, withoutFiles []string
+}
+
+func readPackages(file string) (packages, error) {
+	all, err := lines(file)
+	var p packages
+	into := &p.wanted
+	for _, line := range all {
+		switch {
+		case line == "without":
+			into = &p.without
+		case line == "without files":
+			into = &p.withoutFiles
+		case strings.ContainsAny(line, " \t"):
+			return p, fmt.Errorf("%s: %q is not one name", file, line)
+		default:
+			*into = append(*into, line)
+		}
+	}
+	return p, err
+}
+
 // makeRoot downloads the packages and unpacks them into dir/rootfs.
 func (p *preparation) makeRoot(ctx context.Context, list packages, dir string) error {
 	a := apt{filepath.Join(p.cache, "apt")}
@@ -190,6 +213,16 @@ var (
 	uriLine      = regexp.MustCompile(`(?m)^'(\S+)' (\S+) (\d+) (SHA256:\S+)$`)
 	bazelPackage = regexp.MustCompile(`/bazel-bootstrap_([0-9.]+)`)
 )
+
+// What stands in MODULE.bazel: https://bazel.build/rules/lib/globals/module#module.bazel_compatibility
+var compatibility = regexp.MustCompile(`bazel_compatibility = \[">=([0-9.]+)"\]`)
+
+// allows says whether bazel_compatibility in a MODULE.bazel, which names the oldest version alone, allows a version of Bazel, such
+// as 7.7.1. Bazel checks that itself, but Debian's does not know its own version.
+func allows(moduleBazel, bazel string) bool {
+	m := compatibility.FindStringSubmatch(moduleBazel)
+	return m != nil && version.Compare("go"+bazel, "go"+m[1]) >= 0
+}
 
 // resolve returns the packages and all that they depend on: base-files first, then the largest first. It refuses a mirror whose
 // Bazel this repository does not build with.
@@ -320,11 +353,7 @@ func finishRoot(root string) error {
 		return err
 	}
 	for _, name := range []string{"resolv.conf", "hosts", "passwd", "group", "nsswitch.conf"} {
-		f, err := os.OpenFile(filepath.Join(root, "etc", name), os.O_CREATE|os.O_WRONLY, 0o644)
-		if err != nil {
-			return err
-		}
-		if err := f.Close(); err != nil {
+		if err := touch(filepath.Join(root, "etc", name)); err != nil {
 			return err
 		}
 	}
@@ -333,20 +362,20 @@ func finishRoot(root string) error {
 			return err
 		}
 	}
-	// Most files of a locale are links to another's, which sealed/packages.txt has to let in.
-	links, err := filepath.Glob(filepath.Join(root, "usr/lib/locale/en_US/LC_*"))
+	// A file of a locale may be a link to another's.
+	if _, err := os.Stat(filepath.Join(root, "usr/lib/locale/en_US/LC_CTYPE")); err != nil {
+		return fmt.Errorf("the locale of Bazel's server is not whole (%w); let it in, below \"without files\" in sealed/packages.txt", err)
+	}
+	return nil
+}
+
+// touch makes a file, if there is none.
+func touch(file string) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	for _, link := range links {
-		if _, err := os.Stat(link); err != nil {
-			return fmt.Errorf("the locale of Bazel's server is not whole (%w); let in what it links to, below \"without files\" in sealed/packages.txt", err)
-		}
-	}
-	if len(links) == 0 {
-		return errors.New("the root has no locale en_US; sealed/packages.txt must bring it, and keep it")
-	}
-	return nil
+	return f.Close()
 }
 
 // lastLine is what to quote of a failed program: the last line that it printed.

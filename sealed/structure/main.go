@@ -27,23 +27,13 @@ func main() {
 		os.Exit(2)
 	}
 	image, err := read(os.Args[1])
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "structure: %s: %v\n", os.Args[1], err)
-		os.Exit(1)
-	}
-	failed := false
 	for _, name := range os.Args[2:] {
-		problems, err := image.check(name)
-		if err != nil {
-			fmt.Fprintf(os.Stderr, "structure: %s: %v\n", name, err)
-			os.Exit(1)
-		}
-		for _, problem := range problems {
-			fmt.Printf("FAIL %s: %s\n", name, problem)
-			failed = true
+		if err == nil {
+			err = image.check(name)
 		}
 	}
-	if failed {
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "structure: %v\n", err)
 		os.Exit(1)
 	}
 	fmt.Println("PASS")
@@ -117,22 +107,23 @@ type schema struct {
 	} `yaml:"fileContentTests"`
 }
 
-// check returns what is wrong with the image by the file of that name. A file that cannot be understood is an error.
-func (i *image) check(name string) (problems []string, err error) {
+// check returns an error that says what is wrong with the image by the file of that name, a line each.
+func (i *image) check(name string) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var c schema
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	d.KnownFields(true)
 	if err := d.Decode(&c); err != nil {
-		return nil, fmt.Errorf("%w; sealed mode knows no more of container-structure-test", err)
+		return fmt.Errorf("%s: %w; sealed mode knows no more of container-structure-test", name, err)
 	}
 	if c.SchemaVersion != "2.0.0" {
-		return nil, fmt.Errorf("schemaVersion is %q; want 2.0.0", c.SchemaVersion)
+		return fmt.Errorf("%s: schemaVersion is %q; want 2.0.0", name, c.SchemaVersion)
 	}
-	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	var problems []error
+	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(name+": "+format, args...)) }
 
 	m := c.MetadataTest
 	if m.Entrypoint != nil && !slices.Equal(*m.Entrypoint, i.config.Entrypoint) {
@@ -161,12 +152,12 @@ func (i *image) check(name string) (problems []string, err error) {
 		for n, expression := range append(slices.Clone(t.ExpectedContents), t.ExcludedContents...) {
 			re, err := regexp.Compile(expression)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", t.Name, err)
+				return fmt.Errorf("%s: %s: %w", name, t.Name, err)
 			}
 			if expected := n < len(t.ExpectedContents); re.MatchString(f.content) != expected {
 				wrong("%s: a match of %q is %t", t.Name, expression, !expected)
 			}
 		}
 	}
-	return problems, nil
+	return errors.Join(problems...)
 }

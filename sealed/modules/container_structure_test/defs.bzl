@@ -12,7 +12,7 @@ def _impl(ctx):
         runfiles = ctx.runfiles([ctx.file.image] + ctx.files.configs).merge(ctx.attr._structure[DefaultInfo].default_runfiles),
     )
 
-_test = rule(
+container_structure_test = rule(
     implementation = _impl,
     attrs = {
         "configs": attr.label_list(allow_files = [".yaml"], mandatory = True, doc = "Files of checks, schema 2.0.0."),
@@ -24,12 +24,3 @@ _test = rule(
     doc = "Tests an image against files of checks.",
     test = True,
 )
-
-def container_structure_test(name, **kwargs):
-    """Tests an image against files of checks.
-
-    Args:
-      name: name of the test.
-      **kwargs: image, configs, driver ("tar"), platform, and the common attributes of tests.
-    """
-    _test(name = name, **kwargs)

@@ -4,6 +4,8 @@ They have upstream's names, outputs and attributes, as far as this repository us
 attribute by its name. Images are in canonical form at once, and there are no `.digest` targets.
 """
 
+load("@bazel_lib//lib:paths.bzl", "to_rlocation_path")
+
 _OCI = attr.label(
     cfg = "exec",
     default = "@pause//sealed/oci",
@@ -18,9 +20,6 @@ def _run(ctx, command, output, args, inputs):
         outputs = [output],
         mnemonic = "OCI" + command.capitalize(),
     )
-
-def _rlocation_path(ctx, file):
-    return file.short_path[len("../"):] if file.short_path.startswith("../") else ctx.workspace_name + "/" + file.short_path
 
 def _oci_image_impl(ctx):
     if not ctx.attr.base and not (ctx.attr.os and ctx.attr.architecture):
@@ -89,7 +88,7 @@ def _oci_load_impl(ctx):
     script = ctx.actions.declare_file(ctx.label.name + ".sh")
     ctx.actions.write(
         script,
-        _LOAD.format(archive = _rlocation_path(ctx, archive), loader = _rlocation_path(ctx, ctx.executable.loader)),
+        _LOAD.format(archive = to_rlocation_path(ctx, archive), loader = to_rlocation_path(ctx, ctx.executable.loader)),
         is_executable = True,
     )
     return [
@@ -127,8 +126,8 @@ def _oci_push_impl(ctx):
     ctx.actions.write(
         script,
         _PUSH.format(
-            image = _rlocation_path(ctx, ctx.file.image),
-            push = _rlocation_path(ctx, ctx.executable._push),
+            image = to_rlocation_path(ctx, ctx.file.image),
+            push = to_rlocation_path(ctx, ctx.executable._push),
             repository = ctx.attr.repository,
         ),
         is_executable = True,
