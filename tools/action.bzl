@@ -19,7 +19,7 @@ IMAGE = attr.label(
 )
 
 def run_oci(ctx, mnemonic, command, output, *, arguments = [], image = None, inputs = depset()):
-    """Registers the action that makes output from an image.
+    """Registers the action that makes output, from an image or from other files.
 
     Args:
       ctx: the context of a rule with an attribute `_oci`, OCI above.
@@ -27,22 +27,22 @@ def run_oci(ctx, mnemonic, command, output, *, arguments = [], image = None, inp
       command: the program's command, such as archive.
       output: the file or folder to make.
       arguments: further arguments of the command, strings and files.
-      image: the folder of the image; by default that of the attribute `image`, IMAGE above.
+      image: the folder of the image, if the command takes one.
       inputs: a depset of further files that the action reads.
 
     Returns:
       The rule's DefaultInfo.
     """
-    image = image or ctx.attr.image[ImageInfo].layout
+    images = [image] if image else []
     args = ctx.actions.args()
     args.add(command)
-    args.add_all([image], before_each = "--image", expand_directories = False)
-    args.add_all(arguments)
+    args.add_all(images, before_each = "--image", expand_directories = False)
     args.add_all([output], before_each = "--output", expand_directories = False)
+    args.add_all(arguments)
     ctx.actions.run(
         executable = ctx.executable._oci,
         arguments = [args],
-        inputs = depset([image], transitive = [inputs]),
+        inputs = depset(images, transitive = [inputs]),
         outputs = [output],
         mnemonic = mnemonic,
         progress_message = "Writing %{output}",

@@ -13,9 +13,11 @@ write_source_files(name = "update", files = {"app.txt": ":app_golden"})
 """
 
 load(":action.bzl", "IMAGE", "OCI", "run_oci")
+load(":providers.bzl", "ImageInfo")
 
 def _golden_impl(ctx):
-    return run_oci(ctx, "OCIGolden", "golden", ctx.actions.declare_file(ctx.label.name + ".txt"))
+    output = ctx.actions.declare_file(ctx.label.name + ".txt")
+    return run_oci(ctx, "OCIGolden", "golden", output, image = ctx.attr.image[ImageInfo].layout)
 
 golden = rule(
     implementation = _golden_impl,

@@ -10,24 +10,17 @@ oci_image(name = "app_oci", tars = [":app_layer"], ...)
 ```
 """
 
-load(":action.bzl", "OCI")
+load(":action.bzl", "OCI", "run_oci")
 
 def _layer_impl(ctx):
-    output = ctx.actions.declare_file(ctx.label.name + ".tar.gz")
-    args = ctx.actions.args()
-    args.add("layer")
-    args.add("--output", output)
-    args.add("--name", ctx.attr.path)
-    args.add(ctx.file.src)
-    ctx.actions.run(
-        executable = ctx.executable._oci,
-        arguments = [args],
-        inputs = [ctx.file.src],
-        outputs = [output],
-        mnemonic = "Layer",
-        progress_message = "Making layer %{label}",
+    return run_oci(
+        ctx,
+        "Layer",
+        "layer",
+        ctx.actions.declare_file(ctx.label.name + ".tar.gz"),
+        arguments = ["--name", ctx.attr.path, ctx.file.src],
+        inputs = depset([ctx.file.src]),
     )
-    return DefaultInfo(files = depset([output]))
 
 layer = rule(
     implementation = _layer_impl,

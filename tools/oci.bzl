@@ -61,6 +61,7 @@ def _oci_archive_impl(ctx):
         "OCIArchive",
         "archive",
         ctx.actions.declare_file(ctx.label.name + (".txt" if ctx.attr.text else ".tar")),
+        image = ctx.attr.image[ImageInfo].layout,
         arguments = (["--text"] if ctx.attr.text else []) + ["--repo-tag=" + tag for tag in ctx.attr.repo_tags],
     )
 
@@ -85,6 +86,7 @@ def _oci_artifact_impl(ctx):
         "OCIArtifact",
         "artifact",
         ctx.actions.declare_directory(ctx.label.name),
+        image = ctx.attr.image[ImageInfo].layout,
         arguments = ["--artifact-type", ctx.attr.artifact_type, "--file", ctx.file.file],
         inputs = depset([ctx.file.file]),
     )

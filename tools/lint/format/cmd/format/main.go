@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
-	gofumpt "mvdan.cc/gofumpt/format"
 
 	"example.com/pause/tools/command"
 	"example.com/pause/tools/command/stage"
@@ -30,71 +29,62 @@ func newCommand() *command.Command {
 		Summary: "Formats every file of the repository in place: BUILD files by Gazelle and buildifier, Go by gofumpt, shell scripts by\n" +
 			"shfmt. It prints the name of each file that it changed, and what a linter found that only an author can mend.",
 		Examples: []string{"./bazelw run //tools:format"},
-		Run: func(ctx context.Context, _ []string, stdout io.Writer) error {
-			found, err := run(ctx, stdout)
-			if err == nil && found > 0 {
-				err = fmt.Errorf("%d findings are left to you", found)
-			}
-			return err
-		},
+		Run:      run,
 	}
 }
 
-// run formats the tree that `bazel run` was called in, and returns the number of findings left.
-func run(ctx context.Context, stdout io.Writer) (found int, err error) {
+// run formats the tree that `bazel run` was called in.
+func run(ctx context.Context, _ []string, stdout io.Writer) error {
 	root := os.Getenv("BUILD_WORKSPACE_DIRECTORY")
 	if root == "" {
-		return 0, errors.New("run it by `./bazelw run //tools:format`: it needs BUILD_WORKSPACE_DIRECTORY to know which tree to format")
+		return errors.New("run it by `./bazelw run //tools:format`: it needs BUILD_WORKSPACE_DIRECTORY to know which tree to format")
 	}
 	options, err := format.ReadModule(root)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	// Gazelle first: what it writes is formatted like everything else.
 	if err := gazelle(ctx); err != nil {
-		return 0, err
+		return err
 	}
 	names, err := format.Files(ctx, root)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	var failed []error
+	found := 0
 	for _, name := range names {
 		if ctx.Err() != nil {
-			return 0, errors.New("interrupted; the files named above are done")
+			return errors.New("interrupted; the files named above are done")
 		}
-		findings, err := file(root, name, options, stdout)
+		full := filepath.Join(root, name)
+		content, err := os.ReadFile(full)
 		if err != nil {
-			failed = append(failed, err)
+			return err
+		}
+		formatted, findings, err := format.File(name, content, options)
+		if err != nil {
+			return err
 		}
 		for _, finding := range findings {
 			fmt.Fprintln(os.Stderr, finding)
 		}
 		found += len(findings)
+		if bytes.Equal(content, formatted) {
+			continue
+		}
+		info, err := os.Stat(full)
+		if err != nil {
+			return err
+		}
+		if err := stage.Write(full, formatted, info.Mode().Perm()); err != nil {
+			return err
+		}
+		fmt.Fprintln(stdout, name)
 	}
-	return found, errors.Join(failed...)
-}
-
-// file formats one file in place.
-func file(root, name string, options gofumpt.Options, stdout io.Writer) ([]string, error) {
-	full := filepath.Join(root, name)
-	content, err := os.ReadFile(full)
-	if err != nil {
-		return nil, err
+	if found > 0 {
+		return fmt.Errorf("%d findings are left to you", found)
 	}
-	formatted, findings, err := format.File(name, content, options)
-	if err != nil || bytes.Equal(content, formatted) {
-		return findings, err
-	}
-	info, err := os.Stat(full)
-	if err != nil {
-		return findings, err
-	}
-	if err := stage.Write(full, formatted, info.Mode().Perm()); err != nil {
-		return findings, err
-	}
-	fmt.Fprintln(stdout, name)
-	return findings, nil
+	return nil
 }
 
 // gazelle brings the BUILD files up to date, by the target that the environment variable PAUSE_GAZELLE names.
