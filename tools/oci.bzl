@@ -16,19 +16,13 @@ load(":action.bzl", "IMAGE", "OCI", "run_oci")
 load(":providers.bzl", "ImageInfo")
 
 def _canonical_impl(ctx):
-    image = ctx.file.image
-    if not image.is_directory:
-        fail("{}: image is {}, a file; want an OCI layout, a folder, such as oci_image and oci_image_index make".format(
-            ctx.label,
-            image.short_path,
-        ))
     output = ctx.actions.declare_directory(ctx.label.name)
     default = run_oci(
         ctx,
         "OCICanonical",
         "canonical",
         output,
-        image = image,
+        image = ctx.file.image,
         arguments = ["--annotation={}={}".format(name, value) for name, value in ctx.attr.annotations.items()],
         # The blobs of an oci_image may be links to its layers.
         inputs = ctx.attr.image[DefaultInfo].default_runfiles.files,

@@ -36,9 +36,6 @@ import (
 // of that release gives the same bytes. docs/upgrading.md says how another one is tried.
 const Release = "go1.26"
 
-// DefaultVersion is the version of a program that has none.
-const DefaultVersion = "0"
-
 // The longest name and version of a program, in bytes: its text is part of the program, which is small.
 const (
 	maxProgram = 64

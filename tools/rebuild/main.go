@@ -40,22 +40,19 @@ func newCommand() *command.Command {
 			"go run ./tools/rebuild --output rebuilt && go run ./tools/oci/cmd/oci golden --image rebuilt/pause | diff images/digests/pause.txt -",
 		},
 	}
-	source := c.Flags.String("source", ".", "`folder` of the checkout")
-	sdk := c.Flags.String("sdk", "", "`folder` of the Go SDK, a GOROOT (default: that of the go command on PATH, in the checkout)")
+	sdk := c.Flags.String("sdk", "", "`folder` of the Go SDK, a GOROOT (default: that of the go command on PATH)")
 	output := c.Flags.String("output", "", "`folder` to make, with an OCI layout for each image")
 	c.Run = func(ctx context.Context, _ []string, stdout io.Writer) error {
 		if *sdk == "" {
-			cmd := exec.CommandContext(ctx, "go", "env", "GOROOT")
-			cmd.Dir = *source
-			out, err := cmd.Output()
+			out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 			if err != nil {
-				return fmt.Errorf("go env GOROOT in %s: %w; give --sdk the folder of the Go SDK", *source, err)
+				return fmt.Errorf("go env GOROOT: %w; give --sdk the folder of the Go SDK", err)
 			}
 			*sdk = strings.TrimSpace(string(out))
 		}
 		var differ []string
 		rebuild := func(dir string) (err error) {
-			differ, err = build(ctx, *source, *sdk, dir, stdout)
+			differ, err = build(ctx, ".", *sdk, dir, stdout)
 			return err
 		}
 		var err error
@@ -236,7 +233,7 @@ func golden(source, name string) (digest string, doc index, err error) {
 func checkSDK(source, sdk string) error {
 	mod, err := os.ReadFile(filepath.Join(source, "go.mod"))
 	if err != nil {
-		return fmt.Errorf("%w; give --source the folder of a checkout", err)
+		return fmt.Errorf("%w; run this in a checkout", err)
 	}
 	link := filepath.Join(sdk, "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH, "link")
 	out, err := exec.Command(link, "-V").Output()

@@ -197,30 +197,6 @@ func cheapestParse(data []byte, m *model) cost {
 	return toGo[0]
 }
 
-// Code lengths are a complete code (Kraft's sum is 1).
-func TestLengthsAreComplete(t *testing.T) {
-	counts := count(whole(noise(700, 100)).parse(fixedModel())).litLen[:]
-	start := huffman(counts, maxLength)
-	for limit := 7; limit <= 9; limit++ {
-		lengths := newLengthSearch(counts, start, limit, minLitLenLengths).lengths(&typicalCLBits)
-		sum := 0
-		for symbol, l := range lengths {
-			if l > 0 {
-				sum += 1 << (limit - l)
-			}
-			if l > limit || counts[symbol] > 0 && l == 0 {
-				t.Errorf("limit %d: symbol %d has length %d", limit, symbol, l)
-			}
-		}
-		if sum != 1<<limit {
-			t.Errorf("limit %d: the code is not complete: %d of %d", limit, sum, 1<<limit)
-		}
-	}
-	if newLengthSearch(counts, start, 5, minLitLenLengths).lengths(&typicalCLBits) != nil {
-		t.Error("a hundred symbols cannot have codes of 5 bits")
-	}
-}
-
 // Code lengths are the cheapest together with their description: no others within the band take fewer bits.
 func TestLengthsAreCheapest(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 0))
@@ -256,6 +232,10 @@ func TestLengthsAreCheapest(t *testing.T) {
 		if got != want {
 			t.Errorf("%d symbols: %d bits, but %d are possible", n, got, want)
 		}
+	}
+	counts := slices.Repeat([]int{1}, 100)
+	if newLengthSearch(counts, huffman(counts, maxLength), 5, 100).lengths(&typicalCLBits) != nil {
+		t.Error("a hundred symbols cannot have codes of 5 bits")
 	}
 }
 
