@@ -10,14 +10,12 @@ load("//tools:providers.bzl", "ImageInfo")
 visibility(["//..."])
 
 def _sbom_impl(ctx):
-    document = ctx.actions.declare_file(ctx.label.name + ".spdx.json")
-    provenance = ctx.actions.declare_file(ctx.label.name + ".intoto.json")
     image = ctx.attr.image[ImageInfo].layout
     args = ctx.actions.args()
     args.add_all([image], before_each = "--image", expand_directories = False)
     args.add("--go-version", ctx.attr._sdk[GoSDK].version)
-    args.add("--output", document)
-    args.add("--provenance", provenance)
+    args.add("--output", ctx.outputs.spdx)
+    args.add("--provenance", ctx.outputs.provenance)
 
     # In the main repository a label's text begins with @@ or @; the provenance names the target as people write it.
     args.add("--target", "//{}:{}".format(ctx.attr.image.label.package, ctx.attr.image.label.name))
@@ -27,28 +25,27 @@ def _sbom_impl(ctx):
         executable = ctx.executable._sbom,
         arguments = [args],
         inputs = [image] + ctx.files.srcs,
-        outputs = [document, provenance],
+        outputs = [ctx.outputs.spdx, ctx.outputs.provenance],
         mnemonic = "Sbom",
         progress_message = "Describing %{label}",
     )
-    return [
-        DefaultInfo(files = depset([document, provenance])),
-        OutputGroupInfo(
-            provenance = depset([provenance]),
-            spdx = depset([document]),
-        ),
-    ]
 
 sbom = rule(
     implementation = _sbom_impl,
-    doc = """Writes NAME.spdx.json and NAME.intoto.json, which depend on the image, its sources and the flag //tools/release/sbom:builder alone.
-
-Each is also an output group of its own: spdx and provenance.""",
+    doc = "Writes two documents, which depend on the image, its sources and the flag //tools/release/sbom:builder alone.",
     attrs = {
         "image": attr.label(
             mandatory = True,
             doc = "The index: a target of canonical, whose annotations have its title, version and licenses.",
             providers = [ImageInfo],
+        ),
+        "provenance": attr.output(
+            mandatory = True,
+            doc = "How the image was made: an in-toto statement with SLSA provenance v1.",
+        ),
+        "spdx": attr.output(
+            mandatory = True,
+            doc = "What the image is made of: an SPDX 2.3 document.",
         ),
         "srcs": attr.label_list(
             mandatory = True,
