@@ -35,7 +35,7 @@ func layerOfFile() *command.Command {
 		Summary:   "Makes the layer of an image out of one file: the same bytes everywhere, and as few as a bounded search finds.",
 		Arguments: "FILE",
 		Required:  []string{"name", "output"},
-		Examples:  []string{call + " layer --name pause --output pause.tar.gz bazel-bin/pause/pause"},
+		Examples:  []string{call + " layer --name pause --output pause.tar.gz bazel-bin/pause/pause_linux_amd64"},
 	}
 	output := c.Flags.String("output", "", "`file` to write, a .tar.gz")
 	name := c.Flags.String("name", "", "`path` of the file in the image, without a slash in front")
