@@ -15,7 +15,7 @@ import (
 
 // Deadline is how long anything that is awaited here may take before it counts as never happening. What is awaited
 // takes microseconds; the rest is for machines that are busy with something else.
-const Deadline = 30 * time.Second
+const Deadline = 10 * time.Second
 
 // PID is a process, as the PID namespace of the caller numbers it.
 type PID int
