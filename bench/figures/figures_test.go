@@ -19,18 +19,12 @@ import (
 func TestDocuments(t *testing.T) {
 	need.That(t, os.Getenv("PAUSE_README") != "", "PAUSE_README is not set: it names the README.md of the checkout, and bazel test sets it")
 	readme, err := targets.Locate("PAUSE_README")
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	c, err := measureBuild()
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	root := filepath.Dir(readme)
 	files, outdated, err := c.generate(os.DirFS(root))
-	if err := errors.Join(err, outdated); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, errors.Join(err, outdated))
 	for name, want := range files {
 		if got, err := os.ReadFile(filepath.Join(root, name)); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s, %v: it differs from what ./bazelw run //:figures writes", name, err)
@@ -89,9 +83,7 @@ func TestGenerateRefuses(t *testing.T) {
 func TestMeasure(t *testing.T) {
 	for script, want := range map[string]string{"echo $*": "    run //bench/latency --\n", "echo no crun >&2; exit 1": ""} {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "bazelw"), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.WriteFile(filepath.Join(dir, "bazelw"), []byte("#!/bin/sh\n"+script+"\n"), 0o755))
 		got, err := measurements[0].measure(t.Context(), dir)
 		if got != want || (err != nil) != (want == "") || err != nil && !strings.Contains(err.Error(), "no crun") {
 			t.Errorf("%s: got %q, %v; want %q", script, got, err, want)
@@ -110,9 +102,7 @@ func TestPicture(t *testing.T) {
 		} `xml:"text"`
 	}
 	drawn := drawSizes(lib.Size{Program: 405, Image: 939}, append([]lib.Size{{Name: "ordinary Go, linux/amd64 & others", Image: 730_000}}, lib.Published...))
-	if err := xml.Unmarshal(drawn, &svg); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, xml.Unmarshal(drawn, &svg))
 	right := func(x float64, text string) float64 { return x + 8*float64(len(text)) }
 	all := map[string]bool{}
 	for i, a := range svg.Texts {

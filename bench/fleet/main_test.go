@@ -57,16 +57,12 @@ func TestFleetWithoutRoot(t *testing.T) {
 	image := strings.TrimPrefix(layout(t), "--layout=")
 	dir := shared(t)
 	// Bazel's folders may be closed to other users.
-	if err := os.CopyFS(filepath.Join(dir, "image"), os.DirFS(image)); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, os.CopyFS(filepath.Join(dir, "image"), os.DirFS(image)))
 	const nobody = 65534
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		return errors.Join(err, os.Lchown(path, nobody, nobody))
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	result := filepath.Join(dir, "r.json")
 	args := []string{"--layout=" + filepath.Join(dir, "image"), "--count=10", "--json=" + result}
 	outcomes := play(t, []trial{{Args: args, User: nobody}, {Args: append(args, "--cgroup"), User: nobody}})
@@ -147,9 +143,7 @@ func TestBadInputIsRefused(t *testing.T) {
 	engine, image := "--engine=/bin/true", "--layout=x"
 	fake := func(name string) string {
 		path := filepath.Join(t.TempDir(), name)
-		if err := os.Symlink("/bin/true", path); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.Symlink("/bin/true", path))
 		return "--engine=" + path
 	}
 	containerd := fake("containerd")

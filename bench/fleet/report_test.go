@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/pause/tests/lib/need"
 )
 
 // Starts are summed up; of none there are no figures, and no division by zero.
@@ -39,9 +41,7 @@ func sample() Report {
 func text(t *testing.T, r Report) string {
 	t.Helper()
 	var out strings.Builder
-	if err := r.Text(&out); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, r.Text(&out))
 	return strings.Join(strings.Fields(out.String()), " ")
 }
 

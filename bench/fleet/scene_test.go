@@ -98,9 +98,7 @@ func play(t *testing.T, trials []trial) []outcome {
 		outcomes = append(outcomes, o)
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	if len(outcomes) != len(trials) {
 		t.Fatalf("%d of %d trials were played", len(outcomes), len(trials))
 	}
@@ -339,9 +337,7 @@ func layout(t *testing.T) string {
 	t.Helper()
 	need.That(t, os.Getenv(envLayout) != "", envLayout+" is not set: it names the OCI layout of the image, which //images:pause builds")
 	path, err := targets.Locate(envLayout)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	return "--layout=" + path
 }
 

@@ -23,9 +23,7 @@ func TestMeasure(t *testing.T) {
 	need.That(t, ok, "pause is not built for the architecture of this machine")
 	pid1.Available(t)
 	programs := []program{{name: "pause", path: host.Binary(t)}}
-	if err := measure(t.Context(), programs, 3); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, measure(t.Context(), programs, 3))
 	if p := programs[0]; len(p.took) != 3 || p.failed != 0 || p.threads != 1 || p.rss == 0 {
 		t.Errorf("got %+v; want 3 runs of a single thread, and none failed", p)
 	}
@@ -39,9 +37,7 @@ func TestTable(t *testing.T) {
 		{name: "ordinary Go", took: []time.Duration{2 * time.Millisecond, time.Millisecond}, failed: 1, threads: 6, rss: 2 << 20},
 		{name: "never", failed: 3, threads: 1, rss: 4 << 10},
 	}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	want := `
 SIGTERM to exit, as PID 1  runs  failed  median us  95 % us  times the first  threads  RSS kB
 pause                         1       0        100      100             1.00        1       8

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"example.com/pause/tests/lib/need"
 )
 
 // What /proc says is in the description; a CPU without a name is left out. Where there is no /proc, or none of Linux,
@@ -61,9 +63,7 @@ func TestPercentile(t *testing.T) {
 // The first column is flush left, the others flush right, each as wide as its widest cell.
 func TestTable(t *testing.T) {
 	var out strings.Builder
-	if err := Table(&out, [][]string{{"name", "n"}, {"a", "1,000"}, nil, {"longer", "2"}}); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, Table(&out, [][]string{{"name", "n"}, {"a", "1,000"}, nil, {"longer", "2"}}))
 	want := `
 name        n
 a       1,000

@@ -6,6 +6,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"example.com/pause/tests/lib/need"
 	"example.com/pause/tools/oci/imagetest"
 )
 
@@ -16,9 +17,7 @@ func TestSizesOfImages(t *testing.T) {
 	layer := imagetest.Gzip(t, imagetest.Tar(t))
 	for _, name := range platforms {
 		platform, err := v1.ParsePlatform(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		all = append(all, imagetest.Image(t, v1.ConfigFile{OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant}, layer))
 	}
 	dir := imagetest.Layout(t, imagetest.Index(t, platforms, all...))
@@ -40,9 +39,7 @@ func TestSizesOfImages(t *testing.T) {
 func TestWriteSizes(t *testing.T) {
 	var out strings.Builder
 	ours := []Size{{"linux/amd64", 500, 400, 200, 300, 900}, {"linux/arm/v7", 641, 1, 2, 3, 1025}}
-	if err := WriteSizes(&out, ours, []Size{{Name: "ordinary Go", Program: 1_425_534, Image: 899_950}, {Name: "C", Image: 17_700}}); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, WriteSizes(&out, ours, []Size{{Name: "ordinary Go", Program: 1_425_534, Image: 899_950}, {Name: "C", Image: 17_700}}))
 	want := `
 bytes                program  of 640  layer  config  manifest  image  of 1024
 linux/amd64              500    79 %    400     200       300    900     88 %

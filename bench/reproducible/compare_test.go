@@ -12,6 +12,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"example.com/pause/tests/lib/need"
 	"example.com/pause/tools/oci"
 	"example.com/pause/tools/oci/imagetest"
 )
@@ -30,14 +31,10 @@ func (b build) layout(t *testing.T) string {
 	w := tar.NewWriter(&archive)
 	err := w.WriteHeader(&tar.Header{Name: "pause", Mode: 0o555, Size: int64(len(b.binary)), ModTime: b.mtime, Format: tar.FormatUSTAR})
 	_, wrong := w.Write([]byte(b.binary))
-	if err := errors.Join(err, wrong, w.Close()); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, errors.Join(err, wrong, w.Close()))
 	config := v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Env: b.env}}
 	dir := t.TempDir()
-	if err := oci.Canonical(dir, imagetest.Layout(t, imagetest.Image(t, config, imagetest.Gzip(t, archive.Bytes()))), nil); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, oci.Canonical(dir, imagetest.Layout(t, imagetest.Image(t, config, imagetest.Gzip(t, archive.Bytes()))), nil))
 	return dir
 }
 
@@ -66,9 +63,7 @@ func TestPlantedDifferencesAreFoundAndNamed(t *testing.T) {
 		"a list sorted by locale": {list, []string{"linux/amd64: \"B=1\"", "linux/amd64: \"a=2\""}},
 	} {
 		lines, err := compare(plain.layout(t), c.planted.layout(t))
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		report := strings.Join(lines, "\n")
 		for _, want := range c.want {
 			if !strings.Contains(report, want) {
@@ -81,9 +76,7 @@ func TestPlantedDifferencesAreFoundAndNamed(t *testing.T) {
 // A file that one layout has on top is found although the digests agree.
 func TestAnExtraFileIsFound(t *testing.T) {
 	want, got := plain.layout(t), plain.layout(t)
-	if err := os.WriteFile(filepath.Join(got, "extra"), nil, 0o666); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, os.WriteFile(filepath.Join(got, "extra"), nil, 0o666))
 	lines, err := compare(want, got)
 	if err != nil || len(lines) == 0 || !strings.Contains(lines[0], ": extra") {
 		t.Errorf("found %q, error %v", lines, err)

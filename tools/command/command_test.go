@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"example.com/pause/tests/lib/need"
 )
 
 // counter is a command with flags. It prints what it got.
@@ -129,20 +131,14 @@ const waits = "COMMAND_TEST_WAITS"
 func waiting(t *testing.T, how string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
 	t.Helper()
 	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	cmd = exec.CommandContext(t.Context(), program, "-test.run=^TestSignals$")
 	cmd.Env = append(os.Environ(), waits+"="+how)
 	stderr = new(bytes.Buffer)
 	cmd.Stderr = stderr
 	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
+	need.NoError(t, cmd.Start())
 	if _, err := io.ReadFull(stdout, make([]byte, len("ready\n"))); err != nil {
 		t.Error(err)
 	}

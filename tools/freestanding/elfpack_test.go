@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"strings"
 	"testing"
+
+	"example.com/pause/tests/lib/need"
 )
 
 // budget is the most bytes that a program may have, on any architecture.
@@ -17,9 +19,7 @@ func mustLink(t testing.TB, goarch string) []byte {
 	c := config(t)
 	c.GOARCH = goarch
 	linked, err := link(c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	return linked
 }
 
@@ -32,17 +32,13 @@ func TestPack(t *testing.T) {
 			t.Parallel()
 			linked := mustLink(t, goarch)
 			packed, err := pack(want, linked)
-			if err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, err)
 			t.Logf("%d bytes", len(packed))
 			if len(packed) > budget {
 				t.Errorf("%d bytes are more than the budget of %d", len(packed), budget)
 			}
 			f, err := elf.NewFile(bytes.NewReader(packed))
-			if err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, err)
 			var kinds []string
 			for _, p := range f.Progs {
 				kinds = append(kinds, p.Type.String()+" "+p.Flags.String())
@@ -88,9 +84,7 @@ func TestPackRefuses(t *testing.T) {
 	const entrySize = 64
 	good := mustLink(t, "amd64")
 	f, _, err := open(arches["amd64"], good)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	order := binary.LittleEndian
 	shoff := int(order.Uint64(good[40:]))
 	section := func(b []byte, name string) []byte {
@@ -112,9 +106,7 @@ func TestPackRefuses(t *testing.T) {
 	symbolSize := func(name string) uint64 {
 		const nullSymbol, symbolEntry, sizeOffset = 1, 24, 16
 		symbols, err := f.Symbols()
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		for i, s := range symbols {
 			if s.Name == name {
 				return f.Section(".symtab").Offset + uint64(i+nullSymbol)*symbolEntry + sizeOffset

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
+
+	"example.com/pause/tests/lib/need"
 )
 
 // config is a configuration that works: the program in folder pause, for amd64. Under Bazel the environment has the runfiles
@@ -21,18 +23,14 @@ func config(t testing.TB) Config {
 	if root := os.Getenv("PAUSE_GO_SDK"); root != "" {
 		for _, path := range append(strings.Fields(os.Getenv("PAUSE_GO_SOURCES")), root) {
 			file, err := runfiles.Rlocation(path)
-			if err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, err)
 			c.Srcs = append(c.Srcs, file)
 		}
 		c.SDK, c.Srcs = filepath.Dir(c.Srcs[len(c.Srcs)-1]), c.Srcs[:len(c.Srcs)-1]
 		return c
 	}
 	out, err := exec.Command("go", "env", "GOROOT").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	c.SDK = strings.TrimSpace(string(out))
 	for _, pattern := range []string{"*.go", "*.s"} {
 		files, _ := filepath.Glob(filepath.Join("..", "..", "pause", pattern)) // such a pattern is no error
@@ -57,13 +55,9 @@ func changed(t *testing.T, srcs []string, change func(name, text string) string)
 	dir := t.TempDir()
 	for _, src := range srcs {
 		content, err := os.ReadFile(src)
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		to := filepath.Join(dir, filepath.Base(src))
-		if err := os.WriteFile(to, []byte(change(filepath.Base(src), string(content))), 0o666); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.WriteFile(to, []byte(change(filepath.Base(src), string(content))), 0o666))
 		copies = append([]string{to}, copies...)
 	}
 	return copies
@@ -108,9 +102,7 @@ func TestVersionRuns(t *testing.T) {
 	for _, size := range []int{8, 9, 16, 17, 18} {
 		c.Version = strings.Repeat("1", size-len("pause \n"))
 		path := filepath.Join(t.TempDir(), "pause")
-		if err := os.WriteFile(path, mustBuild(t, c), 0o777); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.WriteFile(path, mustBuild(t, c), 0o777))
 		out, err := exec.Command(path, "-v").Output()
 		if err != nil || string(out) != "pause "+c.Version+"\n" {
 			t.Errorf("got %q, %v; want the version %s", out, err, c.Version)
@@ -189,9 +181,7 @@ func TestReleaseTags(t *testing.T) {
 	} {
 		file := filepath.Join(t.TempDir(), "extra.go")
 		source := "//go:build freestanding && " + constraint + "\n\npackage main\n\nconst number int = `text`\n"
-		if err := os.WriteFile(file, []byte(source), 0o666); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.WriteFile(file, []byte(source), 0o666))
 		c := config(t)
 		c.Srcs = append(c.Srcs, file)
 		_, err := Build(c)
@@ -216,16 +206,12 @@ func TestAnotherSDK(t *testing.T) {
 		c := config(t)
 		c.SDK = t.TempDir()
 		tools := filepath.Join(c.SDK, "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH)
-		if err := os.MkdirAll(tools, 0o777); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.MkdirAll(tools, 0o777))
 		for tool, script := range map[string]string{
 			"compile": "#!/bin/sh\necho 'compile version " + version + "'\n",
 			"asm":     "#!/bin/sh\nprintf 'flag provided but not defined: -new\\nusage: asm\\n  -a  all\\n'\nexit 2\n",
 		} {
-			if err := os.WriteFile(filepath.Join(tools, tool), []byte(script), 0o777); err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, os.WriteFile(filepath.Join(tools, tool), []byte(script), 0o777))
 		}
 		if _, err := Build(c); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "usage") {
 			t.Errorf("%s: error is %v; want one with %q", version, err, want)

@@ -7,15 +7,15 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"example.com/pause/tests/lib/need"
 )
 
 // The archive has one file, with nothing that depends on who made it, and ends after the two blocks that end it.
 func TestTar(t *testing.T) {
 	for _, size := range []int{0, 1, 512, 600} {
 		archive, err := Tar("pause", bytes.Repeat([]byte{1}, size))
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		if want := 512 + (size+511)/512*512 + 1024; len(archive) != want {
 			t.Errorf("%d bytes of content: the archive has %d bytes, not %d", size, len(archive), want)
 		}
@@ -24,9 +24,7 @@ func TestTar(t *testing.T) {
 		}
 		r := tar.NewReader(bytes.NewReader(archive))
 		h, err := r.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		if h.Name != "pause" || h.Mode != Mode || h.Uid != 0 || h.Gid != 0 || h.Uname != "" || h.Gname != "" || h.ModTime.Unix() != 0 || h.Size != int64(size) || h.Typeflag != tar.TypeReg {
 			t.Errorf("the header is %+v", h)
 		}
@@ -44,9 +42,7 @@ func TestGzip(t *testing.T) {
 			t.Errorf("the header is % x, not % x", blob[:10], want)
 		}
 		r, err := gzip.NewReader(bytes.NewReader(blob))
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		if got, err := io.ReadAll(r); err != nil || string(got) != data {
 			t.Errorf("%d bytes: came out as %d bytes, %v", len(data), len(got), err)
 		}

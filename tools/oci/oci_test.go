@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"example.com/pause/tests/lib/need"
 	"example.com/pause/tools/layer"
 	"example.com/pause/tools/oci/imagetest"
 )
@@ -33,14 +34,10 @@ const emptyTar = 1024 // bytes of an archive of nothing
 func layoutOf(t testing.TB, config, manifest, index string) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o755))
 	add := func(content []byte) string {
 		d, err := Writer{dir}.Add("", content)
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		return d.Digest
 	}
 	layer := add(make([]byte, emptyTar))
@@ -48,9 +45,7 @@ func layoutOf(t testing.TB, config, manifest, index string) string {
 	manifest = strings.NewReplacer("CONFIGSIZE", fmt.Sprint(len(config)), "CONFIG", add([]byte(config)), "LAYER", layer).Replace(manifest)
 	index = strings.NewReplacer("SIZE", fmt.Sprint(len(manifest)), "MANIFEST", add([]byte(manifest))).Replace(index)
 	for name, content := range map[string]string{"index.json": index, "oci-layout": layoutMarker} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644))
 	}
 	return dir
 }
@@ -68,9 +63,7 @@ const (
 func canonicalOf(t testing.TB, dir string) (output, config, manifest string) {
 	t.Helper()
 	output = filepath.Join(t.TempDir(), "canonical")
-	if err := Canonical(output, dir, nil); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, Canonical(output, dir, nil))
 	i := mustOpen(t, output)
 	return output, string(mustRead(t, i, i.ConfigDescriptor)), string(mustRead(t, i, i.Descriptor))
 }
@@ -78,18 +71,14 @@ func canonicalOf(t testing.TB, dir string) (output, config, manifest string) {
 func mustOpen(t testing.TB, dir string) *Image {
 	t.Helper()
 	i, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	return i
 }
 
 func mustRead(t testing.TB, i *Image, d Descriptor) []byte {
 	t.Helper()
 	content, err := i.Blob(d)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	return content
 }
 
@@ -150,9 +139,7 @@ func folder(t testing.TB, dir string) map[string][]byte {
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	return files
 }
 
@@ -202,9 +189,7 @@ func TestHistoryKeepsItsPlace(t *testing.T) {
 func mustBuild(t testing.TB, content string) []byte {
 	t.Helper()
 	blob, err := layer.Build("pause", []byte(content))
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	return blob
 }
 
@@ -221,12 +206,8 @@ func example(t testing.TB) string {
 func TestIdempotentAndValid(t *testing.T) {
 	once, twice := filepath.Join(t.TempDir(), "once"), filepath.Join(t.TempDir(), "twice")
 	annotations := map[string]string{"org.opencontainers.image.title": "<pause> & more"}
-	if err := Canonical(once, example(t), annotations); err != nil {
-		t.Fatal(err)
-	}
-	if err := Canonical(twice, once, annotations); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, Canonical(once, example(t), annotations))
+	need.NoError(t, Canonical(twice, once, annotations))
 	if !sameFolder(t, once, twice) {
 		t.Error("not idempotent")
 	}
@@ -235,9 +216,7 @@ func TestIdempotentAndValid(t *testing.T) {
 		t.Errorf("the index is %s", got)
 	}
 	index, err := layout.ImageIndexFromPath(once)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	if err := validate.Index(index); err != nil {
 		t.Error(err)
 	}
@@ -259,24 +238,16 @@ func TestRefusesDamage(t *testing.T) {
 	}
 	for _, blob := range blobs {
 		content, err := os.ReadFile(blob)
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		for name, damaged := range map[string][]byte{
 			"missing": nil, "changed": append(slices.Clone(content[1:]), 'x'), "longer": append(slices.Clone(content), ' '),
 		} {
-			if err := os.Remove(blob); err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, os.Remove(blob))
 			if damaged != nil {
-				if err := os.WriteFile(blob, damaged, 0o644); err != nil {
-					t.Fatal(err)
-				}
+				need.NoError(t, os.WriteFile(blob, damaged, 0o644))
 			}
 			refused(t, name, dir, filepath.Base(blob))
-			if err := os.WriteFile(blob, content, 0o644); err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, os.WriteFile(blob, content, 0o644))
 		}
 	}
 }
@@ -338,9 +309,7 @@ func TestArchives(t *testing.T) {
 	write := func(i *Image, tags ...string) []byte {
 		t.Helper()
 		one, err := i.Archive(tags)
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		if two, err := i.Archive(tags); err != nil || !bytes.Equal(one, two) {
 			t.Errorf("the second archive is another (%v)", err)
 		}
@@ -349,9 +318,7 @@ func TestArchives(t *testing.T) {
 	dir := t.TempDir()
 	unpack(t, dir, write(root, "pause:1.0.0", "registry.example.com/team/pause:latest"))
 	content, err := os.ReadFile(filepath.Join(dir, "index.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	for _, want := range []string{
 		`"io.containerd.image.name":"docker.io/library/pause:1.0.0","org.opencontainers.image.ref.name":"pause:1.0.0"`,
 		`"io.containerd.image.name":"registry.example.com/team/pause:latest"`,
@@ -361,9 +328,7 @@ func TestArchives(t *testing.T) {
 		}
 	}
 	index, err := layout.ImageIndexFromPath(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	if err := validate.Index(index); err != nil {
 		t.Error(err)
 	}
@@ -377,17 +342,11 @@ func TestArchives(t *testing.T) {
 	one := root.Images[0]
 	for from, as := range map[*Image]string{one: "pause:1.0.0", root: "pause:1.0.0-" + strings.TrimPrefix(one.Platform(), "linux/")} {
 		file := filepath.Join(t.TempDir(), "image.tar")
-		if err := os.WriteFile(file, write(from, "pause:1.0.0"), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.WriteFile(file, write(from, "pause:1.0.0"), 0o644))
 		tag, err := name.NewTag(as)
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		image, err := tarball.ImageFromPath(file, &tag)
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		if err := validate.Image(image); err != nil {
 			t.Error(err)
 		}
@@ -398,17 +357,11 @@ func TestArchives(t *testing.T) {
 
 	for _, i := range []*Image{one, root} {
 		line, err := i.Text([]string{"pause:1.0.0"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		compressed, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(string(line), "\n"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		r, err := gzip.NewReader(bytes.NewReader(compressed))
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, write(i, "pause:1.0.0")) {
 			t.Errorf("the line of text of %s is not its archive (%v)", i.Digest, err)
 		}
@@ -428,23 +381,15 @@ func unpack(t *testing.T, dir string, archive []byte) {
 		if err == io.EOF {
 			return
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		if header.Mode != 0o644 || header.Uid != 0 || header.Gid != 0 || header.ModTime.Unix() != 0 || header.Format != tar.FormatUSTAR {
 			t.Errorf("an entry depends on more than the image: %+v", header)
 		}
 		content, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		path := filepath.Join(dir, header.Name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, content, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		need.NoError(t, os.WriteFile(path, content, 0o644))
 	}
 }
 
@@ -452,40 +397,24 @@ func unpack(t *testing.T, dir string, archive []byte) {
 func TestArtifact(t *testing.T) {
 	image := example(t)
 	file := filepath.Join(t.TempDir(), "sbom.json")
-	if err := os.WriteFile(file, []byte("{ }"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, os.WriteFile(file, []byte("{ }"), 0o644))
 	dir := filepath.Join(t.TempDir(), "artifact")
-	if err := Artifact(dir, image, "application/spdx+json", file); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, Artifact(dir, image, "application/spdx+json", file))
 	index, err := layout.ImageIndexFromPath(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	top, err := index.IndexManifest()
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	artifact, err := index.Image(top.Manifests[0].Digest)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	manifest, err := artifact.Manifest()
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	if manifest.ArtifactType != "application/spdx+json" || manifest.Subject.Digest.String() != mustOpen(t, image).Digest || len(manifest.Layers) != 1 {
 		t.Errorf("the manifest is %+v", manifest)
 	}
 	layer, err := artifact.LayerByDigest(manifest.Layers[0].Digest)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	blob, err := layer.Compressed()
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	defer blob.Close()
 	if content, err := io.ReadAll(blob); err != nil || string(content) != "{ }" {
 		t.Errorf("the file is %q (%v)", content, err)
@@ -504,9 +433,7 @@ func TestGolden(t *testing.T) {
 		imagetest.Gzip(t, bytes.Repeat([]byte("x"), maxDump+512)))))
 	image := mustOpen(t, dir)
 	var out bytes.Buffer
-	if err := image.Golden(&out); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, image.Golden(&out))
 	text := out.String()
 	first, rest, _ := strings.Cut(text, "\n")
 	if first != image.Digest {

@@ -13,6 +13,8 @@ import (
 	"github.com/bazelbuild/rules_go/go/runfiles"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"example.com/pause/tests/lib/need"
 )
 
 // checkout returns a copy of what build reads of the checkout, which a test may change, and the GOROOT of the SDK to build with.
@@ -23,16 +25,12 @@ func checkout(t *testing.T) (dir, sdk string) {
 	if mod := os.Getenv("PAUSE_GO_MOD"); mod != "" {
 		for path, folder := range map[string]*string{mod: &root, os.Getenv("PAUSE_GO_SDK"): &sdk} {
 			file, err := runfiles.Rlocation(path)
-			if err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, err)
 			*folder = filepath.Dir(file)
 		}
 	} else {
 		out, err := exec.Command("go", "env", "GOROOT").Output()
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		sdk = strings.TrimSpace(string(out))
 	}
 	dir = t.TempDir()
@@ -43,13 +41,9 @@ func checkout(t *testing.T) (dir, sdk string) {
 		}
 		for _, file := range files {
 			content, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, err)
 			to := filepath.Join(dir, filepath.Dir(pattern), filepath.Base(file))
-			if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o777), os.WriteFile(to, content, 0o666)); err != nil {
-				t.Fatal(err)
-			}
+			need.NoError(t, errors.Join(os.MkdirAll(filepath.Dir(to), 0o777), os.WriteFile(to, content, 0o666)))
 		}
 	}
 	return dir, sdk
@@ -60,12 +54,8 @@ func replace(t *testing.T, dir, file string, change func(string) string) {
 	t.Helper()
 	path := filepath.Join(dir, file)
 	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(change(string(content))), 0o666); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
+	need.NoError(t, os.WriteFile(path, []byte(change(string(content))), 0o666))
 }
 
 // Go alone, from the same sources, arrives at every golden digest, and leaves layouts whose blobs have their digests.
@@ -78,16 +68,12 @@ func TestRebuildHasTheGoldenDigests(t *testing.T) {
 		t.Fatalf("%v; these differ: %v", err, differ)
 	}
 	golden, err := filepath.Glob(filepath.Join(dir, "images", "digests", "*.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	if strings.Count(stdout.String(), "same ") != len(golden) {
 		t.Errorf("images/digests has %d golden files, and this was built:\n%s", len(golden), stdout.String())
 	}
 	i, err := layout.ImageIndexFromPath(filepath.Join(output, "pause"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	if err := validate.Index(i); err != nil {
 		t.Error(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"example.com/pause/tests/lib/need"
 )
 
 // The runners of a build are read from its events, and told apart: from a cache, by a process, by Bazel itself.
@@ -14,9 +16,7 @@ func TestCountsAreReadFromBuildEvents(t *testing.T) {
 		`{"name":"remote cache hit","count":3},{"name":"disk cache hit","count":1},{"name":"internal","count":2},{"name":"linux-sandbox","count":3}]}}}
 `
 	runners, err := parseEvents(strings.NewReader(events))
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	if counts := (Counts{Runners: runners}); counts.Hits() != 4 || counts.Executed() != 3 {
 		t.Errorf("%d hits and %d run; expected 4 and 3", counts.Hits(), counts.Executed())
 	}
@@ -35,24 +35,14 @@ func TestEventsWithoutMetricsAreAnError(t *testing.T) {
 func TestForgetRemovesWhatBazelProtected(t *testing.T) {
 	bin := t.TempDir()
 	for _, dir := range []string{"images/pause", "pause", "tools"} {
-		if err := os.MkdirAll(filepath.Join(bin, dir), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(bin, dir, "file"), nil, 0o444); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(filepath.Join(bin, dir), 0o555); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.MkdirAll(filepath.Join(bin, dir), 0o777))
+		need.NoError(t, os.WriteFile(filepath.Join(bin, dir, "file"), nil, 0o444))
+		need.NoError(t, os.Chmod(filepath.Join(bin, dir), 0o555))
 	}
-	if err := Forget(bin); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, Forget(bin))
 	left, err := os.ReadDir(bin)
 	if err != nil || len(left) != 1 || left[0].Name() != "tools" {
 		t.Errorf("left %v, error %v; expected tools", left, err)
 	}
-	if err := os.Chmod(filepath.Join(bin, "tools"), 0o777); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, os.Chmod(filepath.Join(bin, "tools"), 0o777))
 }

@@ -6,15 +6,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"example.com/pause/tests/lib/need"
 )
 
 // only checks that folder dir has exactly the given names.
 func only(t *testing.T, dir string, names ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	var got []string
 	for _, e := range entries {
 		got = append(got, e.Name())
@@ -34,9 +34,7 @@ func TestDir(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	only(t, parent)
-	if err := os.Mkdir(output, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, os.Mkdir(output, 0o755))
 	if err := Dir(output, fill); err != nil {
 		t.Error(err)
 	}
@@ -57,25 +55,17 @@ func TestDir(t *testing.T) {
 func TestWrite(t *testing.T) {
 	output := filepath.Join(t.TempDir(), "out")
 	for _, mode := range []os.FileMode{0o755, 0o600} {
-		if err := Write(output, []byte(mode.String()), mode); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, Write(output, []byte(mode.String()), mode))
 		content, err := os.ReadFile(output)
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		info, err := os.Stat(output)
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		if info.Mode() != mode || string(content) != mode.String() {
 			t.Errorf("got mode %v and %q, want %v", info.Mode(), content, mode)
 		}
 	}
 	folder := filepath.Join(filepath.Dir(output), "folder")
-	if err := os.Mkdir(folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, os.Mkdir(folder, 0o755))
 	if err := Write(folder, nil, 0o644); err == nil {
 		t.Error("a file took the place of a folder")
 	}

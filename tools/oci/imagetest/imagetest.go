@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"example.com/pause/tests/lib/need"
 )
 
 // File is a regular file in a layer.
@@ -30,16 +32,12 @@ func Tar(t testing.TB, files ...File) []byte {
 	w := tar.NewWriter(&out)
 	for _, f := range files {
 		header := &tar.Header{Typeflag: tar.TypeReg, Name: f.Name, Mode: f.Mode, Size: int64(len(f.Content)), Format: tar.FormatUSTAR}
-		if err := w.WriteHeader(header); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, w.WriteHeader(header))
 		if _, err := w.Write([]byte(f.Content)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, w.Close())
 	return out.Bytes()
 }
 
@@ -48,15 +46,11 @@ func Gzip(t testing.TB, data []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	if _, err := w.Write(data); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, w.Close())
 	return out.Bytes()
 }
 
@@ -67,15 +61,11 @@ func Image(t testing.TB, config v1.ConfigFile, layers ...[]byte) v1.Image {
 	image = mutate.ConfigMediaType(image, types.OCIConfigJSON)
 	config.RootFS = v1.RootFS{Type: "layers"}
 	image, err := mutate.ConfigFile(image, &config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	for _, data := range layers {
 		open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 		layer, err := tarball.LayerFromOpener(open, tarball.WithMediaType(types.OCILayer))
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		if image, err = mutate.AppendLayers(image, layer); err != nil {
 			t.Fatal(err)
 		}
@@ -89,9 +79,7 @@ func Index(t testing.TB, platforms []string, images ...v1.Image) v1.ImageIndex {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for i, image := range images {
 		platform, err := v1.ParsePlatform(platforms[i])
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: platform}})
 	}
 	return index
@@ -102,17 +90,13 @@ func Layout(t testing.TB, root mutate.Appendable) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "layout")
 	path, err := layout.Write(dir, empty.Index)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	switch r := root.(type) {
 	case v1.Image:
 		err = path.AppendImage(r)
 	case v1.ImageIndex:
 		err = path.AppendIndex(r)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	return dir
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"example.com/pause/tests/lib/need"
 	"example.com/pause/tools/layer"
 	"example.com/pause/tools/oci"
 	"example.com/pause/tools/oci/imagetest"
@@ -37,33 +38,23 @@ func index(t *testing.T) (image, artifact, digest string) {
 	var images []v1.Image
 	for _, arch := range []string{"amd64", "arm64"} {
 		blob, err := layer.Build("pause", []byte(arch))
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		images = append(images, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: arch}, blob))
 	}
 	root := imagetest.Index(t, []string{"linux/amd64", "linux/arm64"}, images...)
 	d, err := root.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	file := filepath.Join(dir, "sbom.json")
-	if err := os.WriteFile(file, []byte("{\"a\": 1}\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, os.WriteFile(file, []byte("{\"a\": 1}\n"), 0o644))
 	image, artifact = imagetest.Layout(t, root), filepath.Join(dir, "artifact")
-	if err := oci.Artifact(artifact, image, "application/spdx+json", file); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, oci.Artifact(artifact, image, "application/spdx+json", file))
 	return image, artifact, d.String()
 }
 
 func repository(t *testing.T, s string) name.Repository {
 	t.Helper()
 	r, err := name.NewRepository(s)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	return r
 }
 
@@ -93,17 +84,13 @@ func TestPush(t *testing.T) {
 	})
 	var out bytes.Buffer
 	err := push(t.Context(), options{image: layout, repository: host + "/team/pause", tags: []string{"1.0", "latest"}, referrers: []string{artifact}}, &out)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	at := slices.Index(manifests, digest)
 	if at < 0 || !slices.Equal(manifests[len(manifests)-2:], []string{"1.0", "latest"}) || at != len(manifests)-4 {
 		t.Errorf("manifests were put in the order %v", manifests)
 	}
 	attached, err := open(artifact)
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	prefix := host + "/team/pause"
 	for _, line := range []string{
 		"pushed " + prefix + "@" + digest + " (the image)",
@@ -116,9 +103,7 @@ func TestPush(t *testing.T) {
 	}
 	repository := repository(t, host+"/team/pause")
 	pulled, err := remote.Index(repository.Tag("latest"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	if got, err := pulled.Digest(); err != nil || got.String() != digest {
 		t.Errorf("pulled %v, %v, want %s", got, err, digest)
 	}
@@ -126,9 +111,7 @@ func TestPush(t *testing.T) {
 		t.Error(err)
 	}
 	referrers, err := remote.Referrers(repository.Digest(digest))
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	if m, err := referrers.IndexManifest(); err != nil || len(m.Manifests) != 1 || m.Manifests[0].Digest.String() != attached.digest {
 		t.Errorf("the referrers are %v, %v", m, err)
 	}
@@ -144,13 +127,9 @@ func TestPushExplains(t *testing.T) {
 	}
 	// A port that nobody listens on: taken, then given back.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	nobody := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, l.Close())
 	other := imagetest.Layout(t, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: "arm"}))
 	saying := func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -188,14 +167,10 @@ func TestPushDamaged(t *testing.T) {
 	}
 	for _, blob := range blobs {
 		content, err := os.ReadFile(blob)
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		damaged := bytes.Clone(content)
 		damaged[len(damaged)-2]++
-		if err := os.WriteFile(blob, damaged, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.WriteFile(blob, damaged, 0o644))
 		host := server(t, func(next http.Handler) http.Handler { return next })
 		err = push(t.Context(), options{image: image, repository: host + "/p", tags: []string{"latest"}}, io.Discard)
 		if err == nil || strings.Contains(err.Error(), "\n") {
@@ -204,9 +179,7 @@ func TestPushDamaged(t *testing.T) {
 		if _, err := remote.Head(repository(t, host+"/p").Tag("latest")); err == nil {
 			t.Errorf("%s is damaged, and there is a tag", blob)
 		}
-		if err := os.WriteFile(blob, content, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.WriteFile(blob, content, 0o644))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/spdx/tools-golang/spdx/v2/v2_3"
 	"github.com/spdx/tools-golang/spdxlib"
 
+	"example.com/pause/tests/lib/need"
 	"example.com/pause/tools/layer"
 	"example.com/pause/tools/oci"
 	"example.com/pause/tools/oci/imagetest"
@@ -30,9 +31,7 @@ func inRepository(t *testing.T) []string {
 	var images []v1.Image
 	for _, architecture := range []string{"amd64", "s390x"} {
 		blob, err := layer.Build("pause", []byte(architecture))
-		if err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, err)
 		images = append(images, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: architecture}, blob))
 	}
 	t.Chdir(t.TempDir())
@@ -40,16 +39,10 @@ func inRepository(t *testing.T) []string {
 	for name, value := range map[string]string{"title": "pause", "version": "1.0.0", "licenses": "Apache-2.0"} {
 		annotations["org.opencontainers.image."+name] = value
 	}
-	if err := oci.Canonical("image", imagetest.Layout(t, imagetest.Index(t, []string{"linux/amd64", "linux/s390x"}, images...)), annotations); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, oci.Canonical("image", imagetest.Layout(t, imagetest.Index(t, []string{"linux/amd64", "linux/s390x"}, images...)), annotations))
 	for _, file := range sources {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte("package main\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		need.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		need.NoError(t, os.WriteFile(file, []byte("package main\n"), 0o644))
 	}
 	return []string{
 		"--image", "image", "--go-version", "1.26.8", "--output", "a.json", "--provenance", "b.json",
@@ -82,9 +75,7 @@ func TestSPDX(t *testing.T) {
 		t.Error("another order of sources gave another document")
 	}
 	doc := &v2_3.Document{}
-	if err := spdxjson.ReadInto(bytes.NewReader(document), doc); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, spdxjson.ReadInto(bytes.NewReader(document), doc))
 	if err := spdxlib.ValidateDocument(doc); err != nil {
 		t.Error(err)
 	}
@@ -93,9 +84,7 @@ func TestSPDX(t *testing.T) {
 		t.Errorf("the document lacks something required: %+v", doc)
 	}
 	index, err := oci.Open("image")
-	if err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, err)
 	var purls []string
 	for _, p := range doc.Packages {
 		if p.PackageName == "" || p.PackageDownloadLocation == "" || p.FilesAnalyzed != (p.PackageVerificationCode != nil) {
@@ -153,9 +142,7 @@ func TestProvenance(t *testing.T) {
 			RunDetails struct{ Builder struct{ ID string } }
 		}
 	}
-	if err := json.Unmarshal(text, &statement); err != nil {
-		t.Fatal(err)
-	}
+	need.NoError(t, json.Unmarshal(text, &statement))
 	want := "{[{pause} {pause linux/amd64} {pause linux/s390x}] {{map[target://images:pause version:1.0.0] " +
 		"[{ pkg:generic/go@1.26.8} {pause/made.go } {pause/pause.go }]} {{https://example.com/w}}}}"
 	if got := fmt.Sprint(statement); got != want {
