@@ -4,28 +4,19 @@ import (
 	"strings"
 	"testing"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tools/oci/imagetest"
 )
 
 // An index of two images is measured as two images, each with the sizes of its blobs as they are stored.
 func TestSizesOfImages(t *testing.T) {
-	var all []v1.Image
 	platforms := []string{"linux/amd64", "linux/arm/v7"}
-	layer := imagetest.Gzip(t, imagetest.Tar(t))
-	for _, name := range platforms {
-		platform, err := v1.ParsePlatform(name)
-		need.NoError(t, err)
-		all = append(all, imagetest.Image(t, v1.ConfigFile{OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant}, layer))
-	}
-	dir := imagetest.Layout(t, imagetest.Index(t, platforms, all...))
-	rows, err := images(dir)
+	rows, err := images(imagetest.Example(t, platforms...))
 	if err != nil || len(rows) != 2 || rows[0].Name != platforms[0] || rows[1].Name != platforms[1] {
 		t.Fatalf("got %+v, %v; want %q", rows, err, platforms)
 	}
 	for _, r := range rows {
+		layer := imagetest.Layer(t, r.Name)
 		if r.Layers != int64(len(layer)) || r.Manifest == 0 || r.Config == 0 || r.Image != r.Manifest+r.Config+r.Layers {
 			t.Errorf("got %+v; want a layer of %d bytes, and sizes that add up", r, len(layer))
 		}

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"example.com/pause/tests/lib/need"
+	"example.com/pause/tools/layer"
 	"example.com/pause/tools/oci"
 	"example.com/pause/tools/oci/imagetest"
 )
@@ -34,7 +35,7 @@ func (b build) layout(t *testing.T) string {
 	need.NoError(t, errors.Join(err, wrong, w.Close()))
 	config := v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Env: b.env}}
 	dir := t.TempDir()
-	need.NoError(t, oci.Canonical(dir, imagetest.Layout(t, imagetest.Image(t, config, imagetest.Gzip(t, archive.Bytes()))), nil))
+	need.NoError(t, oci.Canonical(dir, imagetest.Layout(t, imagetest.Image(t, config, layer.Gzip(archive.Bytes()))), nil))
 	return dir
 }
 

@@ -185,20 +185,10 @@ func TestHistoryKeepsItsPlace(t *testing.T) {
 	}
 }
 
-// mustBuild returns a layer with the file pause.
-func mustBuild(t testing.TB, content string) []byte {
-	t.Helper()
-	blob, err := layer.Build("pause", []byte(content))
-	need.NoError(t, err)
-	return blob
-}
-
 // example is an index of two images with one layer each, as go-containerregistry writes them.
 func example(t testing.TB) string {
 	t.Helper()
-	return imagetest.Layout(t, imagetest.Index(t, []string{"linux/amd64", "linux/arm/v7"},
-		imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{User: "65535:65535"}}, mustBuild(t, "one")),
-		imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: "arm", Variant: "v7"}, mustBuild(t, "two"))))
+	return imagetest.Example(t, "linux/amd64", "linux/arm/v7")
 }
 
 // The canonical form of the canonical form is itself, has the annotations that were asked for, and go-containerregistry accepts
@@ -429,8 +419,8 @@ func TestArtifact(t *testing.T) {
 // A golden file begins with the digest, has the documents without loss, and a dump of a small layer without rows of zeros.
 func TestGolden(t *testing.T) {
 	dir, _, manifest := canonicalOf(t, imagetest.Layout(t, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: "amd64"},
-		mustBuild(t, strings.Repeat("\x00", 600)+"end"),
-		imagetest.Gzip(t, bytes.Repeat([]byte("x"), maxDump+512)))))
+		imagetest.Layer(t, strings.Repeat("\x00", 600)+"end"),
+		layer.Gzip(bytes.Repeat([]byte("x"), maxDump+512)))))
 	image := mustOpen(t, dir)
 	var out bytes.Buffer
 	need.NoError(t, image.Golden(&out))

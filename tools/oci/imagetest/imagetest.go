@@ -2,9 +2,7 @@
 package imagetest
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"io"
 	"path/filepath"
 	"testing"
@@ -17,42 +15,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"example.com/pause/tests/lib/need"
+	"example.com/pause/tools/layer"
 )
-
-// File is a regular file in a layer.
-type File struct {
-	Name, Content string
-	Mode          int64
-}
-
-// Tar returns the tar archive of files, in USTAR, with every time zero.
-func Tar(t testing.TB, files ...File) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	for _, f := range files {
-		header := &tar.Header{Typeflag: tar.TypeReg, Name: f.Name, Mode: f.Mode, Size: int64(len(f.Content)), Format: tar.FormatUSTAR}
-		need.NoError(t, w.WriteHeader(header))
-		if _, err := w.Write([]byte(f.Content)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	need.NoError(t, w.Close())
-	return out.Bytes()
-}
-
-// Gzip compresses data as well as the standard library can, with the header that it writes by default.
-func Gzip(t testing.TB, data []byte) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	need.NoError(t, err)
-	if _, err := w.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	need.NoError(t, w.Close())
-	return out.Bytes()
-}
 
 // Image returns an OCI image with the config and the layers, each a gzip-compressed tar.
 func Image(t testing.TB, config v1.ConfigFile, layers ...[]byte) v1.Image {
@@ -73,16 +37,38 @@ func Image(t testing.TB, config v1.ConfigFile, layers ...[]byte) v1.Image {
 	return image
 }
 
-// Index returns an OCI image index of images for the platforms, in order.
-func Index(t testing.TB, platforms []string, images ...v1.Image) v1.ImageIndex {
+// Index returns an OCI image index of images, in order, each for the platform that its config says.
+func Index(t testing.TB, images ...v1.Image) v1.ImageIndex {
 	t.Helper()
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
-	for i, image := range images {
-		platform, err := v1.ParsePlatform(platforms[i])
+	for _, image := range images {
+		config, err := image.ConfigFile()
 		need.NoError(t, err)
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: platform}})
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: config.Platform()}})
 	}
 	return index
+}
+
+// Example writes an OCI layout of an index with an image for each of the platforms, such as linux/arm/v7, and returns its folder.
+// The program in it is the name of the platform.
+func Example(t testing.TB, platforms ...string) string {
+	t.Helper()
+	var images []v1.Image
+	for _, name := range platforms {
+		platform, err := v1.ParsePlatform(name)
+		need.NoError(t, err)
+		config := v1.ConfigFile{OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant}
+		images = append(images, Image(t, config, Layer(t, name)))
+	}
+	return Layout(t, Index(t, images...))
+}
+
+// Layer returns the layer that the build makes of a program.
+func Layer(t testing.TB, program string) []byte {
+	t.Helper()
+	blob, err := layer.Build("pause", []byte(program))
+	need.NoError(t, err)
+	return blob
 }
 
 // Layout writes an OCI layout whose index.json has one entry, root (an image or an image index), and returns its folder.

@@ -23,7 +23,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"example.com/pause/tests/lib/need"
-	"example.com/pause/tools/layer"
 	"example.com/pause/tools/oci"
 	"example.com/pause/tools/oci/imagetest"
 )
@@ -35,20 +34,13 @@ func index(t *testing.T) (image, artifact, digest string) {
 	dir := t.TempDir()
 	t.Setenv("DOCKER_CONFIG", dir)
 	t.Setenv("REGISTRY_AUTH_FILE", filepath.Join(dir, "none.json"))
-	var images []v1.Image
-	for _, arch := range []string{"amd64", "arm64"} {
-		blob, err := layer.Build("pause", []byte(arch))
-		need.NoError(t, err)
-		images = append(images, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: arch}, blob))
-	}
-	root := imagetest.Index(t, []string{"linux/amd64", "linux/arm64"}, images...)
-	d, err := root.Digest()
+	image, artifact = imagetest.Example(t, "linux/amd64", "linux/arm64"), filepath.Join(dir, "artifact")
+	opened, err := oci.Open(image)
 	need.NoError(t, err)
 	file := filepath.Join(dir, "sbom.json")
 	need.NoError(t, os.WriteFile(file, []byte("{\"a\": 1}\n"), 0o644))
-	image, artifact = imagetest.Layout(t, root), filepath.Join(dir, "artifact")
 	need.NoError(t, oci.Artifact(artifact, image, "application/spdx+json", file))
-	return image, artifact, d.String()
+	return image, artifact, opened.Digest
 }
 
 func repository(t *testing.T, s string) name.Repository {

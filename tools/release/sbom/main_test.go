@@ -10,14 +10,12 @@ import (
 	"strings"
 	"testing"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	spdxjson "github.com/spdx/tools-golang/json"
 	"github.com/spdx/tools-golang/spdx/v2/common"
 	"github.com/spdx/tools-golang/spdx/v2/v2_3"
 	"github.com/spdx/tools-golang/spdxlib"
 
 	"example.com/pause/tests/lib/need"
-	"example.com/pause/tools/layer"
 	"example.com/pause/tools/oci"
 	"example.com/pause/tools/oci/imagetest"
 )
@@ -28,18 +26,12 @@ var sources = []string{"pause/pause.go", "bazel-out/k8-fastbuild/bin/pause/made.
 // inRepository makes a small repository, changes to it, and returns the flags that describe an index made from it.
 func inRepository(t *testing.T) []string {
 	t.Helper()
-	var images []v1.Image
-	for _, architecture := range []string{"amd64", "s390x"} {
-		blob, err := layer.Build("pause", []byte(architecture))
-		need.NoError(t, err)
-		images = append(images, imagetest.Image(t, v1.ConfigFile{OS: "linux", Architecture: architecture}, blob))
-	}
 	t.Chdir(t.TempDir())
 	annotations := map[string]string{}
 	for name, value := range map[string]string{"title": "pause", "version": "1.0.0", "licenses": "Apache-2.0"} {
 		annotations["org.opencontainers.image."+name] = value
 	}
-	need.NoError(t, oci.Canonical("image", imagetest.Layout(t, imagetest.Index(t, []string{"linux/amd64", "linux/s390x"}, images...)), annotations))
+	need.NoError(t, oci.Canonical("image", imagetest.Example(t, "linux/amd64", "linux/s390x"), annotations))
 	for _, file := range sources {
 		need.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 		need.NoError(t, os.WriteFile(file, []byte("package main\n"), 0o644))
