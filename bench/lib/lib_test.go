@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-
-	"example.com/pause/tests/lib/need"
 )
 
 // What /proc says is in the description; a CPU without a name is left out. Where there is no /proc, or none of Linux,
@@ -57,29 +55,5 @@ func TestPercentile(t *testing.T) {
 	}
 	if got := Median([]int{3, 1, 2}); got != 2 {
 		t.Errorf("median: got %d; want 2", got)
-	}
-}
-
-// The first column is flush left, the others flush right, each as wide as its widest cell.
-func TestTable(t *testing.T) {
-	var out strings.Builder
-	need.NoError(t, Table(&out, [][]string{{"name", "n"}, {"a", "1,000"}, nil, {"longer", "2"}}))
-	want := `
-name        n
-a       1,000
-
-longer  2
-`
-	if got := "\n" + out.String(); got != want {
-		t.Errorf("got%swant%s", got, want)
-	}
-}
-
-// Numbers have a comma between each three digits.
-func TestThousands(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 743_952: "743,952", 1_000_000: "1,000,000"} {
-		if got := Thousands(n); got != want {
-			t.Errorf("%d: got %q; want %q", n, got, want)
-		}
 	}
 }

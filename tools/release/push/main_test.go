@@ -20,7 +20,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"example.com/pause/tests/lib/need"
 	"example.com/pause/tools/oci"
@@ -59,7 +58,7 @@ func server(t *testing.T, wrap func(http.Handler) http.Handler) string {
 	return strings.TrimPrefix(s.URL, "http://")
 }
 
-// The index goes by its digest first, then what refers to it, and the tags come last; a second client gets it all back.
+// The index goes by its digest first, then what refers to it, and the tags come last. What clients get back is for tests/registry.
 func TestPush(t *testing.T) {
 	layout, artifact, digest := index(t)
 	var mu sync.Mutex
@@ -92,20 +91,6 @@ func TestPush(t *testing.T) {
 		if !strings.Contains(out.String(), line+"\n") {
 			t.Errorf("the output lacks %q:\n%s", line, &out)
 		}
-	}
-	repository := repository(t, host+"/team/pause")
-	pulled, err := remote.Index(repository.Tag("latest"))
-	need.NoError(t, err)
-	if got, err := pulled.Digest(); err != nil || got.String() != digest {
-		t.Errorf("pulled %v, %v, want %s", got, err, digest)
-	}
-	if err := validate.Index(pulled); err != nil {
-		t.Error(err)
-	}
-	referrers, err := remote.Referrers(repository.Digest(digest))
-	need.NoError(t, err)
-	if m, err := referrers.IndexManifest(); err != nil || len(m.Manifests) != 1 || m.Manifests[0].Digest.String() != attached.digest {
-		t.Errorf("the referrers are %v, %v", m, err)
 	}
 }
 
