@@ -77,20 +77,6 @@ func TestBazelw(t *testing.T) {
 			stderr:   "it is on PATH and gives bazel " + version,
 		},
 		{
-			name:     "another version asked for",
-			programs: map[string]string{"bazelisk": bazel("9.0.0")},
-			env:      []string{"USE_BAZEL_VERSION=9.0.0"},
-			stdout:   "bazelisk in DIR/sub: <info> input\n",
-			stderr:   "it is on PATH and gives bazel 9.0.0",
-		},
-		{
-			name:     "another version asked for, that of .bazelversion there",
-			programs: map[string]string{"bazel": bazel(version), "go": noGo},
-			env:      []string{"USE_BAZEL_VERSION=9.0.0"},
-			args:     []string{"--online", "info"},
-			stderr:   "bazel does not give Bazel 9.0.0; Bazelisk cannot download Bazel 9.0.0; install Bazelisk",
-		},
-		{
 			name:     "an early version of the one asked for",
 			programs: map[string]string{"bazel": bazel("9.0.0-pre.20250101.1")},
 			env:      []string{"USE_BAZEL_VERSION=9.0.0"},

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
@@ -96,8 +95,9 @@ func Unpack(layout, dest string) (Process, error) {
 	if len(p.Args) == 0 {
 		return Process{}, fmt.Errorf("%s: the image has neither entrypoint nor command", layout)
 	}
-	if p.UID, p.GID, err = parseUser(file.Config.User); err != nil {
-		return Process{}, fmt.Errorf("%s: %w", layout, err)
+	// There is no passwd file in a pause image, so it can have no name.
+	if _, err := fmt.Sscanf(file.Config.User, "%d:%d", &p.UID, &p.GID); err != nil {
+		return Process{}, fmt.Errorf("%s: the image's user is %q; want UID:GID: %w", layout, file.Config.User, err)
 	}
 	root, err := os.OpenRoot(dest)
 	if err != nil {
@@ -131,20 +131,6 @@ func write(root *os.Root, header *tar.Header, content io.Reader) error {
 		return errors.Join(err, root.MkdirAll(filepath.Dir(name), 0o755), root.WriteFile(name, data, header.FileInfo().Mode().Perm()))
 	}
 	return fmt.Errorf("%s: type %q is not unpacked here", name, header.Typeflag)
-}
-
-// parseUser reads UID or UID:GID. Names are an error: there is no passwd file in a pause image. "" is root.
-func parseUser(user string) (uid, gid uint32, err error) {
-	if user == "" {
-		return 0, 0, nil
-	}
-	if !strings.Contains(user, ":") {
-		user += ":0"
-	}
-	if _, err := fmt.Sscanf(user, "%d:%d", &uid, &gid); err != nil {
-		return 0, 0, fmt.Errorf("user %q is not numeric UID[:GID]: %w", user, err)
-	}
-	return uid, gid, nil
 }
 
 // Options says what container Config describes.
