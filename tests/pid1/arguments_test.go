@@ -25,7 +25,7 @@ func printed(t *testing.T, spec pid1.Spec) string {
 	defer write.Close()
 	spec.Stdout = write
 	p := start(t, spec)
-	exits(t, p, 0)
+	exits(t, p)
 	need.NoError(t, write.Close())
 	text, err := io.ReadAll(read)
 	need.NoError(t, err)
@@ -91,8 +91,7 @@ func TestOtherArguments(t *testing.T) {
 		for name, argv := range cases {
 			t.Run(name, func(t *testing.T) {
 				p := s.asleep(t, s.spec(argv...))
-				need.NoError(t, p.Signal(unix.SIGTERM))
-				exits(t, p, 0)
+				leaves(t, p, unix.SIGTERM)
 			})
 		}
 	})
@@ -102,7 +101,6 @@ func TestOtherArguments(t *testing.T) {
 func TestNoArguments(t *testing.T) {
 	native(t, func(t *testing.T, s subject) {
 		p := s.asleep(t, pid1.Spec{Path: s.bin, Argv: []string{s.bin}, Scene: &pid1.Scene{NoArgv: true}})
-		need.NoError(t, p.Signal(unix.SIGTERM))
-		exits(t, p, 0)
+		leaves(t, p, unix.SIGTERM)
 	})
 }

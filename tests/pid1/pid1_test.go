@@ -123,14 +123,21 @@ func (s subject) asleep(t *testing.T, spec pid1.Spec) *pid1.Process {
 	return p
 }
 
-// exits expects that p has ended, or soon does, by itself with the given status.
-func exits(t *testing.T, p *pid1.Process, code int) {
+// exits expects that p has ended, or soon does, by itself with status 0.
+func exits(t *testing.T, p *pid1.Process) {
 	t.Helper()
 	status, err := p.Wait()
 	need.NoError(t, err)
-	if !status.Exited() || status.ExitStatus() != code {
-		t.Fatalf("got %s; want exit status %d", describe(status), code)
+	if !status.Exited() || status.ExitStatus() != 0 {
+		t.Fatalf("got %s; want exit status 0", describe(status))
 	}
+}
+
+// leaves sends p a signal that asks it to leave, and expects that it does.
+func leaves(t *testing.T, p *pid1.Process, stop syscall.Signal) {
+	t.Helper()
+	need.NoError(t, p.Signal(stop))
+	exits(t, p)
 }
 
 // fails expects that p has ended, or soon does, by itself with a status other than 0.
@@ -187,8 +194,7 @@ func TestStops(t *testing.T) {
 						spec := s.spec(s.bin)
 						spec.Ordinary, spec.Scene = place.ordinary, scene.scene
 						p := s.asleep(t, spec)
-						need.NoError(t, p.Signal(stop))
-						exits(t, p, 0)
+						leaves(t, p, stop)
 					})
 				}
 			}
@@ -202,8 +208,7 @@ func TestStopsAtOnceEveryTime(t *testing.T) {
 	native(t, func(t *testing.T, s subject) {
 		for i := range 1000 {
 			p := s.asleep(t, s.spec(s.bin))
-			need.NoError(t, p.Signal(stops[i%len(stops)]))
-			exits(t, p, 0)
+			leaves(t, p, stops[i%len(stops)])
 		}
 	})
 }
@@ -278,7 +283,7 @@ func TestOtherSignalsLeavePID1Asleep(t *testing.T) {
 			}
 		}
 		_ = p.Ask("kill %d", unix.SIGTERM) // the agent may not live to answer: PID 1 takes it along
-		exits(t, p, 0)
+		exits(t, p)
 	})
 }
 
@@ -304,8 +309,7 @@ func TestOtherSignalsActOnOrdinaryProcess(t *testing.T) {
 			need.NoError(t, p.AwaitState("T"))
 			need.NoError(t, p.Signal(unix.SIGCONT))
 			need.NoError(t, p.AwaitState("S"))
-			need.NoError(t, p.Signal(unix.SIGTERM))
-			exits(t, p, 0)
+			leaves(t, p, unix.SIGTERM)
 		})
 	})
 }
@@ -323,8 +327,7 @@ func TestSleepsOnWhenContinued(t *testing.T) {
 					need.NoError(t, p.AwaitState("S"))
 				}
 				need.NoError(t, p.AwaitSleep(s.sleep()))
-				need.NoError(t, p.Signal(unix.SIGTERM))
-				exits(t, p, 0)
+				leaves(t, p, unix.SIGTERM)
 			})
 		}
 	})
@@ -344,8 +347,7 @@ func TestSleepsOnAfterIdleChildSignal(t *testing.T) {
 						need.NoError(t, p.Signal(unix.SIGCHLD))
 						need.NoError(t, p.AwaitSleep(s.sleep()))
 					}
-					need.NoError(t, p.Signal(unix.SIGTERM))
-					exits(t, p, 0)
+					leaves(t, p, unix.SIGTERM)
 				})
 			}
 		}
@@ -380,8 +382,7 @@ func TestReapsOrphans(t *testing.T) {
 				p := s.asleep(t, spec)
 				reapsOrphans(t, p, test.living, test.dead)
 				need.NoError(t, p.AwaitSleep(s.sleep()))
-				need.NoError(t, p.Signal(unix.SIGTERM))
-				exits(t, p, 0)
+				leaves(t, p, unix.SIGTERM)
 			})
 		}
 	})
@@ -417,8 +418,7 @@ func TestReapsChildrenDeadBeforeItStarts(t *testing.T) {
 				spec.Ordinary, spec.Scene = place.ordinary, &pid1.Scene{Zombies: zombies, Child: s.version()}
 				p := s.asleep(t, spec)
 				need.NoError(t, p.AwaitDescendants(0))
-				need.NoError(t, p.Signal(unix.SIGTERM))
-				exits(t, p, 0)
+				leaves(t, p, unix.SIGTERM)
 			})
 		}
 	})
