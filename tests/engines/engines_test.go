@@ -78,11 +78,15 @@ func promises(t *testing.T, e engine) {
 			}
 		})
 	}
-	t.Run("Version", func(t *testing.T) {
-		if got := e.print(t, "-v"); !regexp.MustCompile(`^pause \S+\n$`).MatchString(got) {
-			t.Errorf("with -v the container prints %q, want one line, pause and its version", got)
-		}
-	})
+	t.Run("Version", func(t *testing.T) { checkVersion(t, e) })
+}
+
+// checkVersion checks that the program says its version.
+func checkVersion(t *testing.T, e engine) {
+	t.Helper()
+	if got := e.print(t, "-v"); !regexp.MustCompile(`^pause \S+\n$`).MatchString(got) {
+		t.Errorf("with -v the container prints %q, want one line, pause and its version", got)
+	}
 }
 
 // reference is the name that engines get to know the image by; the shipped configuration uses it too.

@@ -37,9 +37,7 @@ func TestPodmanText(t *testing.T) {
 	if got, want := e.run(t, "image", "inspect", "--format", "{{.Digest}}", reference), hostDigest(t); got != want {
 		t.Errorf("podman knows the image by the digest %s, want %s", got, want)
 	}
-	if got := e.print(t, "-v"); !strings.HasPrefix(got, "pause ") {
-		t.Errorf("with -v its container prints %q, want pause and its version", got)
-	}
+	checkVersion(t, e)
 }
 
 // TestPodmanBuild: podman builds an image in two steps on top of one that rules_oci made on top of this one and that is in
@@ -59,9 +57,7 @@ func TestPodmanBuild(t *testing.T) {
 	if layers := e.run(t, "image", "inspect", "--format", "{{len .RootFS.Layers}}", reference); layers != "4" {
 		t.Errorf("the image that podman built has %s layers, want 4: pause, what is on top, and two steps", layers)
 	}
-	if got := e.print(t, "-v"); !strings.HasPrefix(got, "pause ") {
-		t.Errorf("with -v its container prints %q, want pause and its version", got)
-	}
+	checkVersion(t, e)
 }
 
 // podman returns podman with storage of its own, and the flags that let it take any image.

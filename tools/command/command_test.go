@@ -165,9 +165,7 @@ func TestSignals(t *testing.T) {
 			continue // nohup runs this test
 		}
 		cmd, stderr := waiting(t, "once")
-		if err := cmd.Process.Signal(s); err != nil {
-			t.Error(err)
-		}
+		need.NoError(t, cmd.Process.Signal(s))
 		_ = cmd.Wait() // the exit code says it
 		if code := cmd.ProcessState.ExitCode(); code != 1 || stderr.String() != "c: interrupted\n" {
 			t.Errorf("%s: exit code %d, %q", s, code, stderr.String())

@@ -192,9 +192,7 @@ func TestIdempotentAndValid(t *testing.T) {
 	}
 	index, err := layout.ImageIndexFromPath(once)
 	need.NoError(t, err)
-	if err := validate.Index(index); err != nil {
-		t.Error(err)
-	}
+	need.NoError(t, validate.Index(index))
 	var platforms []string
 	for _, i := range root.Images {
 		platforms = append(platforms, i.Platform())
@@ -299,9 +297,7 @@ func TestArchives(t *testing.T) {
 	}
 	index, err := layout.ImageIndexFromPath(dir)
 	need.NoError(t, err)
-	if err := validate.Index(index); err != nil {
-		t.Error(err)
-	}
+	need.NoError(t, validate.Index(index))
 	dir = t.TempDir()
 	unpack(t, dir, write(root))
 	if again := mustOpen(t, dir); again.Digest != root.Digest {
@@ -317,9 +313,7 @@ func TestArchives(t *testing.T) {
 		need.NoError(t, err)
 		image, err := tarball.ImageFromPath(file, &tag)
 		need.NoError(t, err)
-		if err := validate.Image(image); err != nil {
-			t.Error(err)
-		}
+		need.NoError(t, validate.Image(image))
 		if got, err := image.ConfigName(); err != nil || got.String() != one.ConfigDescriptor.Digest {
 			t.Errorf("the config of %s is %s (%v); want %s", as, got, err, one.ConfigDescriptor.Digest)
 		}

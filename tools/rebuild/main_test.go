@@ -74,9 +74,7 @@ func TestRebuildHasTheGoldenDigests(t *testing.T) {
 	}
 	i, err := layout.ImageIndexFromPath(filepath.Join(output, "pause"))
 	need.NoError(t, err)
-	if err := validate.Index(i); err != nil {
-		t.Error(err)
-	}
+	need.NoError(t, validate.Index(i))
 }
 
 // What is built is what the golden file of the index says, and a digest that differs is reported as such.

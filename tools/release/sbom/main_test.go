@@ -68,9 +68,7 @@ func TestSPDX(t *testing.T) {
 	}
 	doc := &v2_3.Document{}
 	need.NoError(t, spdxjson.ReadInto(bytes.NewReader(document), doc))
-	if err := spdxlib.ValidateDocument(doc); err != nil {
-		t.Error(err)
-	}
+	need.NoError(t, spdxlib.ValidateDocument(doc))
 	if doc.SPDXVersion != "SPDX-2.3" || doc.DataLicense != "CC0-1.0" || doc.CreationInfo.Created == "" || len(doc.CreationInfo.Creators) == 0 ||
 		!strings.HasPrefix(doc.DocumentNamespace, "https://") || strings.Contains(doc.DocumentNamespace, "#") {
 		t.Errorf("the document lacks something required: %+v", doc)
