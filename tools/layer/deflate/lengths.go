@@ -20,15 +20,15 @@ type prefix struct {
 	low, high   int // bounds of the code space that they take
 }
 
-// state is the cheapest way to a state. Bits are paid from a budget, so that the zero value is a state that no way leads to.
-type state struct {
-	left      int32 // of the budget
-	n, length uint8 // the last step gave n symbols this length
-	before    uint8 // and followed this length, which may be anyLength
-}
+// state is the cheapest way to a state: 256 times what it leaves of a budget of bits, plus its last step. So the larger of two
+// is the better one, and the zero value is a state that no way leads to. In the row of a length, the step is how many symbols
+// got that length at once. In the row of anyLength, it is maxLength minus the length given last.
+type state int32
 
 const (
-	budget int32 = 1 << 30
+	lastStep state = 0xff // mask
+	// budget is more than MaxSearched literals and a header take.
+	budget state = 1 << 22 * 256
 	// band is how far the search strays from the code that it starts with: an eighth of the code space. The time grows with
 	// it. With narrower bands most layers get larger by a byte or two.
 	band = 8
@@ -83,25 +83,30 @@ func (s *lengthSearch) row(i, length int) []state {
 // lengths returns the best length of each symbol, given what the symbols of the header take, or nil if limit is too small
 // for so many symbols.
 func (s *lengthSearch) lengths(bits *clBits) []int {
-	clear(s.table)
-	s.row(0, 0)[0].left, s.row(0, anyLength)[0].left = budget, budget
-	i, row, space := len(s.prefixes)-1, anyLength, 1<<s.limit
+	s.row(0, 0)[0], s.row(0, anyLength)[0] = budget, budget
+	i, length, space := len(s.prefixes)-1, anyLength, 1<<s.limit
 	for n := range i {
 		s.fill(n+1, bits)
 	}
-	if s.row(i, row)[0].left == 0 {
+	if s.row(i, length)[0] <= lastStep {
 		return nil
 	}
 	// The cheapest way, from its end.
 	lengths := make([]int, i)
 	for i > 0 {
-		step := s.row(i, row)[space-s.prefixes[i].low]
-		for range step.n {
-			i--
-			lengths[i] = int(step.length)
-			space -= s.space(lengths[i])
+		at := space - s.prefixes[i].low
+		if length == anyLength {
+			length = maxLength - int(s.row(i, anyLength)[at]&lastStep)
 		}
-		row = int(step.before)
+		n := int(s.row(i, length)[at] & lastStep)
+		for range n {
+			i--
+			lengths[i] = length
+			space -= s.space(length)
+		}
+		if length == 0 || n == 1 {
+			length = anyLength
+		}
 	}
 	return lengths
 }
@@ -114,9 +119,11 @@ func (s *lengthSearch) space(length int) int {
 	return 1 << (s.limit - length)
 }
 
-// fill computes the rows of the first i symbols from those of fewer symbols. Of steps that are equally cheap, it takes the
-// first, which is for the most symbols. A length of 0 is never copied, because there are other symbols for runs of it.
+// fill computes the rows of the first i symbols from those of fewer symbols. Of steps that are equally cheap, the one for the
+// most symbols is the larger state. A length of 0 is never copied, because there are other symbols for runs of it.
 func (s *lengthSearch) fill(i int, bits *clBits) {
+	rows := (s.limit + 2) * s.width
+	clear(s.table[i*rows:][:rows]) // they have what the last search left
 	for length := range s.limit + 1 {
 		repeat := func(clSymbol, most, before int) {
 			for n := min(most, clRuns[clSymbol].max); n >= clRuns[clSymbol].min; n-- {
@@ -132,11 +139,9 @@ func (s *lengthSearch) fill(i int, bits *clBits) {
 		if length > 0 || s.prefixes[i].unused > 0 {
 			s.take(i, 1, length, anyLength, bits[length])
 		}
-		best := s.row(i, anyLength)
-		for at, state := range s.row(i, length) {
-			if state.left > best[at].left {
-				best[at] = state
-			}
+		best, step := s.row(i, anyLength), state(maxLength-length)
+		for at, here := range s.row(i, length) {
+			best[at] = max(best[at], here&^lastStep+step)
 		}
 	}
 }
@@ -150,12 +155,9 @@ func (s *lengthSearch) take(i, n, length, before, clBits int) {
 	if low > high {
 		return
 	}
-	bits := int32(clBits + length*(to.occurrences-from.occurrences))
+	change := state(n - 256*(clBits+length*(to.occurrences-from.occurrences)))
 	states := s.row(i, length)[low-to.low : high-to.low+1]
-	step := state{n: uint8(n), length: uint8(length), before: uint8(before)}
 	for at, start := range s.row(i-n, before)[low-space-from.low:][:len(states)] {
-		if step.left = start.left - bits; step.left > states[at].left {
-			states[at] = step
-		}
+		states[at] = max(states[at], start&^lastStep+change)
 	}
 }
