@@ -1,30 +1,33 @@
-// Package staticcheck makes one analyzer of all that staticcheck runs by default, for nogo, which wants a package for each.
-package staticcheck
+// Package lint makes one analyzer of all that `go vet` and staticcheck run by default, for nogo, which wants a package for each.
+package lint
 
 import (
 	"cmp"
 	"slices"
 
 	"golang.org/x/tools/go/analysis"
+	"golang.org/x/tools/go/analysis/passes/loopclosure"
+	"golang.org/x/tools/go/analysis/suite/vet"
 	"honnef.co/go/tools/analysis/lint"
 	"honnef.co/go/tools/simple"
 	"honnef.co/go/tools/staticcheck"
 	"honnef.co/go/tools/stylecheck"
 )
 
-// Analyzer runs every check of staticcheck that is on by default; a finding starts with the name of its check
-// (https://staticcheck.dev/docs/checks).
+// Analyzer runs every check of vet, and every check of staticcheck that is on by default; a finding starts with the name of its
+// check (https://pkg.go.dev/cmd/vet, https://staticcheck.dev/docs/checks).
 var Analyzer = &analysis.Analyzer{
-	Name:      "staticcheck",
-	Doc:       "run the checks of staticcheck that are on by default",
+	Name:      "lint",
+	Doc:       "run the checks of vet and staticcheck that are on by default",
 	Requires:  required(),
 	FactTypes: factTypes(),
 	Run:       run,
 }
 
-// checks are those that are on by default, in the order of their names.
+// checks are those that are on by default, in the order of their names. loopclosure is left out: nogo does not tell it that the
+// language is newer than Go 1.21, whose loop variables it is about.
 func checks() []*analysis.Analyzer {
-	var found []*analysis.Analyzer
+	found := slices.DeleteFunc(slices.Clone(vet.Suite), func(a *analysis.Analyzer) bool { return a == loopclosure.Analyzer })
 	for _, group := range [][]*lint.Analyzer{simple.Analyzers, staticcheck.Analyzers, stylecheck.Analyzers} {
 		for _, check := range group {
 			if !check.Doc.NonDefault {
