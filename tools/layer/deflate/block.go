@@ -44,13 +44,13 @@ const (
 )
 
 // withBetterCodes makes, of a block with Huffman's codes, one whose codes are chosen together with their header. As either
-// depends on the other, they are chosen in turns, until that gains nothing.
-func (b *block) withBetterCodes() *block {
-	search := newLengthSearch(b.counts.litLen[:], b.header.litLen, maxLitLenTried, minLitLenLengths)
+// depends on the other, they are chosen in turns, until that gains nothing. t is for newLengthSearch.
+func (b *block) withBetterCodes(t *table) *block {
+	search := newLengthSearch(t, b.counts.litLen[:], b.header.litLen, maxLitLenTried, minLitLenLengths)
 	best := b
 	for {
 		bits := best.header.clBits()
-		litLen, dist := search.lengths(bits), distLengths(b.counts.dist[:], b.header.dist, bits)
+		litLen, dist := search.lengths(bits), distLengths(t, b.counts.dist[:], b.header.dist, bits)
 		if litLen == nil || dist == nil {
 			return best
 		}
@@ -64,7 +64,7 @@ func (b *block) withBetterCodes() *block {
 
 // distLengths returns the best lengths for the distance code, which unlike the other one may be empty or have a single
 // symbol, of one bit. start is as for newLengthSearch. It returns nil if there are too many symbols for maxDistTried.
-func distLengths(counts, start []int, bits *clBits) []int {
+func distLengths(t *table, counts, start []int, bits *clBits) []int {
 	single, n := 0, 0
 	for symbol, c := range counts {
 		if c > 0 {
@@ -72,7 +72,7 @@ func distLengths(counts, start []int, bits *clBits) []int {
 		}
 	}
 	if n > 1 {
-		return newLengthSearch(counts, start, maxDistTried, minDistLengths).lengths(bits)
+		return newLengthSearch(t, counts, start, maxDistTried, minDistLengths).lengths(bits)
 	}
 	lengths := make([]int, len(counts))
 	if n == 1 {

@@ -116,7 +116,7 @@ func TestBitsAreExact(t *testing.T) {
 		}
 		tokens := whole(data).parse(fixedModel())
 		for kind, b := range map[string]*block{
-			"fixed": fixedBlock(tokens), "Huffman": huffmanBlock(tokens, count(tokens)), "better": huffmanBlock(tokens, count(tokens)).withBetterCodes(),
+			"fixed": fixedBlock(tokens), "Huffman": huffmanBlock(tokens, count(tokens)), "better": huffmanBlock(tokens, count(tokens)).withBetterCodes(new(table)),
 		} {
 			var w bitWriter
 			b.write(&w, true)
@@ -212,7 +212,7 @@ func TestLengthsAreCheapest(t *testing.T) {
 			bits[symbol] = 1 + r.IntN(maxCLLength) + clRuns[symbol].extra
 		}
 		start := huffman(counts, limit)
-		search := newLengthSearch(counts, start, limit, n)
+		search := newLengthSearch(new(table), counts, start, limit, n)
 		lengths := search.lengths(&bits)
 		got := cheapestLengths(counts, limit, &bits, func(i, length, _ int) bool { return lengths[i] == length })
 		if spent := int(budget/256 - search.row(n, anyLength)[0]/256); spent != got {
@@ -234,7 +234,7 @@ func TestLengthsAreCheapest(t *testing.T) {
 		}
 	}
 	counts := slices.Repeat([]int{1}, 100)
-	if newLengthSearch(counts, huffman(counts, maxLength), 5, 100).lengths(&typicalCLBits) != nil {
+	if newLengthSearch(new(table), counts, huffman(counts, maxLength), 5, 100).lengths(&typicalCLBits) != nil {
 		t.Error("a hundred symbols cannot have codes of 5 bits")
 	}
 }

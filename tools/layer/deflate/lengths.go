@@ -9,9 +9,11 @@ package deflate
 type lengthSearch struct {
 	limit    int      // of the lengths
 	prefixes []prefix // by how many symbols
-	table    []state  // rows of states, see row
-	width    int      // of a row
+	table    *table
 }
+
+// table has the rows of states, see row. Every search fills it anew.
+type table [numLitLen + 1][maxLitLenTried + 2][2<<maxLitLenTried/band + 1]state
 
 // prefix is what is known about the first symbols of the alphabet, however many.
 type prefix struct {
@@ -37,15 +39,10 @@ const (
 // anyLength stands for whatever length was given last.
 const anyLength = maxLength + 1
 
-// newLengthSearch prepares the search for symbols that occur as often as counts says. start has the lengths of a complete
-// code for the same counts. At least least lengths are described.
-func newLengthSearch(counts, start []int, limit, least int) *lengthSearch {
-	s := &lengthSearch{limit: limit, prefixes: prefixes(trim(counts, least), start, limit), width: 1}
-	for _, p := range s.prefixes {
-		s.width = max(s.width, p.high-p.low+1)
-	}
-	s.table = make([]state, len(s.prefixes)*(limit+2)*s.width)
-	return s
+// newLengthSearch prepares the search, in t, for symbols that occur as often as counts says. start has the lengths of a complete
+// code for the same counts. limit is maxLitLenTried at most. At least least lengths are described.
+func newLengthSearch(t *table, counts, start []int, limit, least int) *lengthSearch {
+	return &lengthSearch{limit: limit, prefixes: prefixes(trim(counts, least), start, limit), table: t}
 }
 
 // prefixes returns the prefixes of symbols that occur as often as counts says: of 0 symbols, of 1, and so on.
@@ -76,13 +73,13 @@ func prefixes(counts, start []int, limit int) []prefix {
 // row returns the states in which the first i symbols have a length, and length is the last one, by the code space that is
 // taken, from low of the prefix on. With anyLength it has the best of all lengths.
 func (s *lengthSearch) row(i, length int) []state {
-	at := (i*(s.limit+2) + min(length, s.limit+1)) * s.width
-	return s.table[at : at+s.width]
+	return s.table[i][min(length, maxLitLenTried+1)][:]
 }
 
 // lengths returns the best length of each symbol, given what the symbols of the header take, or nil if limit is too small
 // for so many symbols.
 func (s *lengthSearch) lengths(bits *clBits) []int {
+	clear(s.table[0][:])
 	s.row(0, 0)[0], s.row(0, anyLength)[0] = budget, budget
 	i, length, space := len(s.prefixes)-1, anyLength, 1<<s.limit
 	for n := range i {
@@ -122,8 +119,7 @@ func (s *lengthSearch) space(length int) int {
 // fill computes the rows of the first i symbols from those of fewer symbols. Of steps that are equally cheap, the one for the
 // most symbols is the larger state. A length of 0 is never copied, because there are other symbols for runs of it.
 func (s *lengthSearch) fill(i int, bits *clBits) {
-	rows := (s.limit + 2) * s.width
-	clear(s.table[i*rows:][:rows]) // they have what the last search left
+	clear(s.table[i][:])
 	for length := range s.limit + 1 {
 		repeat := func(clSymbol, most, before int) {
 			for n := min(most, clRuns[clSymbol].max); n >= clRuns[clSymbol].min; n-- {

@@ -18,6 +18,7 @@ type search struct {
 	leastHuffman int                // bits of the best block with Huffman's codes
 	seen         map[histogram]bool // of the blocks so far; another one with the same counts leads to nothing else
 	rand         uint64             // state of random
+	table        table              // for newLengthSearch
 }
 
 func newSearch(p *parser) *search {
@@ -54,7 +55,7 @@ func (s *search) descend(m *model) {
 		b := huffmanBlock(tokens, counts)
 		s.leastHuffman = min(s.leastHuffman, b.bits)
 		if b.bits < s.leastHuffman+slack {
-			b = b.withBetterCodes()
+			b = b.withBetterCodes(&s.table)
 		}
 		if s.best == nil || b.bits < s.best.bits {
 			s.best = b
