@@ -79,7 +79,6 @@ func (s *lengthSearch) row(i, length int) []state {
 // lengths returns the best length of each symbol, given what the symbols of the header take, or nil if limit is too small
 // for so many symbols.
 func (s *lengthSearch) lengths(bits *clBits) []int {
-	clear(s.table[0][:])
 	s.row(0, 0)[0], s.row(0, anyLength)[0] = budget, budget
 	i, length, space := len(s.prefixes)-1, anyLength, 1<<s.limit
 	for n := range i {
