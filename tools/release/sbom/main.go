@@ -86,7 +86,11 @@ func newCommand() *command.Command {
 		if err := stage.Write(*output, in.spdx(), 0o644); err != nil {
 			return err
 		}
-		return stage.Write(*provenance, in.provenance(*target, *builder), 0o644)
+		if err := stage.Write(*provenance, in.provenance(*target, *builder), 0o644); err != nil {
+			// One without the other would be half an answer.
+			return errors.Join(err, os.Remove(*output))
+		}
+		return nil
 	}
 	return c
 }

@@ -153,6 +153,7 @@ func TestBadInput(t *testing.T) {
 		"none.go":            {1, []string{"none.go"}},
 		"not an OCI layout":  {1, []string{"--image", "pause", "pause/pause.go"}},
 		"cannot write there": {1, []string{"--output", "none/a.json", "pause/pause.go"}},
+		"none/b.json":        {1, []string{"--provenance", "none/b.json", "pause/pause.go"}},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := newCommand().Execute(t.Context(), append(slices.Clone(args), test.more...), &stdout, &stderr)
