@@ -2,7 +2,7 @@ package deflate
 
 import "math/bits"
 
-// block is the one block of a stream.
+// block is a block of a stream that is compressed.
 type block struct {
 	tokens []token
 	counts *histogram
