@@ -80,11 +80,11 @@ func (s spec) fits(root fs.FS) error {
 		sysctl("user.max_"+kind+"_namespaces", int64(s.Count))
 	}
 	for _, group := range pidsCgroups(root) {
-		most := number(path.Join(group, "pids.max"))
-		if most == unlimited {
-			continue
+		most, current := number(path.Join(group, "pids.max")), number(path.Join(group, "pids.current"))
+		if current == unlimited {
+			current = 0
 		}
-		if wanted := number(path.Join(group, "pids.current")) + s.tasks() + headroom; wanted > most {
+		if wanted := current + s.tasks() + headroom; wanted > most {
 			problems = append(problems, fmt.Sprintf("/%s/pids.max is %d, and %d are wanted: raise it", group, most, wanted))
 		}
 	}

@@ -10,18 +10,15 @@ import (
 // machine returns one with room for 1,000 containers, with some files replaced.
 func machine(replaced map[string]string) fstest.MapFS {
 	files := map[string]string{
-		"proc/loadavg":                             "0.10 0.20 0.30 1/300 4711\n",
-		"proc/meminfo":                             "MemTotal: 8000000 kB\nMemAvailable: 6200000 kB\n",
-		"proc/self/cgroup":                         "8:pids:/user/one\n4:memory:/\n0::/\n",
-		"proc/sys/kernel/pid_max":                  "32768\n",
-		"proc/sys/kernel/threads-max":              "63000\n",
-		"proc/sys/user/max_mnt_namespaces":         "31000\n",
-		"proc/sys/user/max_net_namespaces":         "31000\n",
-		"sys/fs/cgroup/pids/user/pids.current":     "300\n",
-		"sys/fs/cgroup/pids/user/pids.max":         "max\n",
-		"sys/fs/cgroup/pids/user/one/pids.max":     "20000\n",
-		"sys/fs/cgroup/pids/user/one/pids.current": "300\n",
-		"sys/fs/cgroup/pids.current":               "300\n",
+		"proc/loadavg":                         "0.10 0.20 0.30 1/300 4711\n",
+		"proc/meminfo":                         "MemTotal: 8000000 kB\nMemAvailable: 6200000 kB\n",
+		"proc/self/cgroup":                     "8:pids:/user/one\n4:memory:/\n0::/\n",
+		"proc/sys/kernel/pid_max":              "32768\n",
+		"proc/sys/kernel/threads-max":          "63000\n",
+		"proc/sys/user/max_mnt_namespaces":     "31000\n",
+		"proc/sys/user/max_net_namespaces":     "31000\n",
+		"sys/fs/cgroup/pids/user/pids.max":     "max\n",
+		"sys/fs/cgroup/pids/user/one/pids.max": "20000\n",
 	}
 	maps.Copy(files, replaced)
 	root := fstest.MapFS{}
